@@ -1,0 +1,36 @@
+/** The command line: which command, how failures are told, the exit code. */
+import { frameworkError } from "../core/errors";
+import { exitCodes } from "../core/lifecycle";
+import { lazyRequire } from "../core/lazy";
+import { logError } from "../core/log";
+
+// Loaded when chosen: `serve` must not pay for what it does not use.
+const commands: Record<string, (args: string[]) => Promise<void>> = {
+  serve: async (args) => (await import("./commands/serve.js")).serveCommand(args),
+};
+
+/** Runs one command; without a name it is `serve`. `--help` and `--version` work anywhere. */
+export async function main(args: string[]): Promise<void> {
+  const [first = ""] = args;
+  const isNamed = first !== "" && !first.startsWith("-");
+  const name = isNamed ? first : "serve";
+  const rest = isNamed ? args.slice(1) : args;
+  try {
+    if (args.some((arg) => arg === "--help" || arg === "-h")) {
+      const { printHelp } = await import("./help.js"); // yargs: 90 ms
+      return await printHelp(isNamed ? name : undefined);
+    }
+    if (args.includes("--version")) return printVersion();
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw frameworkError("FF_COMMAND_UNKNOWN", { command: name, known: Object.keys(commands) });
+    await command(rest);
+  } catch (err) {
+    logError(err);
+    process.exit(exitCodes.cannotStart);
+  }
+}
+
+function printVersion(): void {
+  const { version } = lazyRequire("../../package.json") as { version: string };
+  process.stdout.write(`${version}\n`);
+}

@@ -1,0 +1,86 @@
+/** What a body is, from its Content-Type and its bytes. */
+import { isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
+
+import type Qs from "qs";
+
+import { frameworkError, messageOf } from "./errors";
+import { lazyRequire } from "./lazy";
+
+export interface ContentType {
+  /** Lower case, without parameters; undefined when the header is absent or no media type. */
+  type: string | undefined;
+  charset: string | undefined;
+}
+
+const mediaType = /^\s*([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)\s*(?:;|$)/;
+
+export function parseContentType(header: string | undefined): ContentType {
+  const type = header === undefined ? undefined : mediaType.exec(header)?.[1]?.toLowerCase();
+  if (type === undefined || header === undefined) return { type: undefined, charset: undefined };
+  const charset = /;\s*charset\s*=\s*"?([\w.:-]+)"?/i.exec(header)?.[1]?.toLowerCase();
+  return { type, charset };
+}
+
+/** `application/json` and every `+json` type. */
+export function isJson(type: string | undefined): boolean {
+  return type !== undefined && (type === "application/json" || type === "text/json" || type.endsWith("+json"));
+}
+
+export function isText(type: string | undefined): boolean {
+  return type !== undefined && (type.startsWith("text/") || type === "application/xml" || type.endsWith("+xml"));
+}
+
+/**
+ * Event data by its type: JSON parsed (scalars too), text as string, anything else as bytes.
+ * Errors: FF_BODY_MALFORMED for broken JSON, FF_BODY_UNSUPPORTED for an unknown charset.
+ */
+export function decodeData(bytes: Buffer, { type, charset }: ContentType): unknown {
+  if (isJson(type)) return parseJson(bytes.toString("utf8"));
+  if (isText(type)) return decodeText(bytes, charset);
+  return bytes;
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (err) {
+    throw frameworkError("FF_BODY_MALFORMED", { why: `broken JSON, ${messageOf(err)}` });
+  }
+}
+
+export function decodeText(bytes: Buffer, charset = "utf-8"): string {
+  if (charset === "utf-8" || charset === "utf8") return bytes.toString("utf8");
+  let decoder: TextDecoder;
+  try {
+    decoder = new TextDecoder(charset);
+  } catch {
+    throw frameworkError("FF_BODY_UNSUPPORTED", { what: "charset", value: charset });
+  }
+  return decoder.decode(bytes);
+}
+
+/** Text when the bytes are UTF-8, JSON parsed when they may be JSON and are: for senders whose header cannot be trusted. */
+export function guessData(bytes: Buffer, { json }: { json: boolean }): unknown {
+  if (!isUtf8(bytes)) return bytes;
+  const text = bytes.toString("utf8");
+  if (!json) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export const formType = "application/x-www-form-urlencoded";
+const parameterLimit = 1000;
+
+/** A form with nested names (`b[c]=1`) and lists (`d[]=1`). Error: FF_BODY_TOO_MANY_PARAMETERS above 1000. */
+export function parseForm(bytes: Buffer, charset?: string): Record<string, unknown> {
+  const text = decodeText(bytes, charset);
+  if (text === "") return {};
+  const parameters = text.split("&", parameterLimit + 1).length;
+  if (parameters > parameterLimit) throw frameworkError("FF_BODY_TOO_MANY_PARAMETERS", { limit: parameterLimit });
+  const qs = lazyRequire("qs") as typeof Qs;
+  return qs.parse(text, { allowPrototypes: true, arrayLimit: Math.max(100, parameters), depth: 32 });
+}

@@ -1,0 +1,238 @@
+/** The table behind {@link frameworkError}: one row a code. Details are what the sentence needs. */
+import { listed, nearest } from "./suggest";
+
+const didYouMean = (given: string, known: Iterable<string>) => {
+  const name = nearest(given, known);
+  return name === undefined ? undefined : `Did you mean "${name}"?`;
+};
+
+export const catalogue = {
+  // Command line
+  FF_OPTION_INVALID: {
+    message: (d: { flag: string; env?: string | undefined; value: string; allowed: string }) =>
+      `The value "${d.value}" of ${d.flag}${d.env ? ` (${d.env})` : ""} is not ${d.allowed}.`,
+  },
+  FF_OPTION_UNKNOWN: {
+    message: (d: { flag: string; command: string; known: string[] }) =>
+      `"${d.command}" has no option "${d.flag}".`,
+    hint: (d: { flag: string; command: string; known: string[] }) =>
+      didYouMean(d.flag, d.known) ?? `"functions-framework ${d.command} --help" lists the options.`,
+  },
+  FF_COMMAND_UNKNOWN: {
+    message: (d: { command: string; known: string[] }) => `There is no command "${d.command}".`,
+    hint: (d: { command: string; known: string[] }) =>
+      didYouMean(d.command, d.known) ?? `The commands are ${listed(d.known)}.`,
+  },
+  // Listening
+  FF_PORT_IN_USE: {
+    message: (d: { port: number; flag?: string }) => `Port ${d.port} is already in use (EADDRINUSE).`,
+    hint: (d: { port: number; flag?: string }) => `Stop what listens there, or choose another with ${d.flag ?? "--port"}.`,
+  },
+  FF_LISTEN_FAILED: {
+    message: (d: { address: string; why: string }) => `Cannot listen on ${d.address}: ${d.why}.`,
+    hint: () => "Choose another address with --host and --port.",
+  },
+  // Loading the function
+  FF_LOAD_NOT_FOUND: {
+    message: (d: { source: string }) => `No module is found at "${d.source}".`,
+    hint: () =>
+      'Name a file or folder with --source, or give package.json a "main". A folder is searched for index and function files.',
+  },
+  FF_LOAD_PACKAGE_JSON: {
+    message: (d: { file: string; why: string }) => `"${d.file}" is not valid JSON: ${d.why}.`,
+  },
+  FF_LOAD_FAILED: {
+    message: (d: { file: string; why: string }) => `The module "${d.file}" threw while it was loading: ${d.why}`,
+    hint: () => "Mend the error in the module; its own stack is shown above.",
+  },
+  FF_LOAD_DEPENDENCY: {
+    message: (d: { file: string; name: string }) => `"${d.file}" needs "${d.name}", which is not found.`,
+    hint: () => "Is it listed in the dependencies of package.json and installed?",
+  },
+  FF_TARGET_NOT_FOUND: {
+    message: (d: { target: string; file: string; known: string[] }) =>
+      `The function "${d.target}" is not defined by "${d.file}", which offers ${listed(d.known, "no function at all")}.`,
+    hint: (d: { target: string; file: string; known: string[] }) =>
+      didYouMean(d.target, d.known) ?? "Export a function of that name, or choose one with --target.",
+  },
+  FF_TARGET_NOT_FUNCTION: {
+    message: (d: { target: string; type: string }) => `The target "${d.target}" is not a function but of type ${d.type}.`,
+    hint: () => "Export a function under that name, or choose another with --target.",
+  },
+  FF_TARGET_AMBIGUOUS: {
+    message: (d: { file: string; known: string[] }) =>
+      `No target is given, and "${d.file}" offers ${listed(d.known, "no function")}.`,
+    hint: () => "Name the function to serve with --target or FUNCTION_TARGET.",
+  },
+  FF_FUNCTION_NAME_INVALID: {
+    message: (d: { name: string }) =>
+      `"${d.name}" is no function name: 1 to 63 letters, digits, "-" and "_", the first a letter, the last a letter or digit.`,
+  },
+  FF_FUNCTION_NOT_CALLABLE: {
+    message: (d: { name: string; type: string }) => `What is registered as "${d.name}" is of type ${d.type}, not a function.`,
+  },
+  FF_SIGNATURE_CONFLICT: {
+    message: (d: { name: string; signature: string }) =>
+      `The function "${d.name}" is registered as ${d.signature}, but the function context asks for an asynchronous (ctx, data) function.`,
+    hint: () => "Register it with functions.openfunction(name, fn), or only export it.",
+  },
+  // Function context
+  FF_CONTEXT_SYNTAX: {
+    message: (d: { variable: string; why: string }) => `${d.variable} is not valid JSON: ${d.why}.`,
+  },
+  FF_CONTEXT_INVALID: {
+    message: (d: { variable: string; problems: string[] }) =>
+      `${d.variable} has ${d.problems.length === 1 ? "a problem" : `${d.problems.length} problems`}: ${d.problems.join("; ")}.`,
+    hint: () => "docs/function-context.md lists the fields.",
+  },
+  // Requests
+  FF_BODY_TOO_LARGE: {
+    status: 413,
+    message: (d: { limit: number }) => `The request body is larger than ${d.limit} bytes.`,
+    hint: () => "Raise --body-limit when larger bodies are wanted.",
+  },
+  FF_BODY_TOO_MANY_PARAMETERS: {
+    status: 413,
+    message: (d: { limit: number }) => `The form has more than ${d.limit} parameters.`,
+  },
+  FF_BODY_MALFORMED: {
+    status: 400,
+    message: (d: { why: string }) => `The request body cannot be read: ${d.why}.`,
+  },
+  FF_BODY_UNSUPPORTED: {
+    status: 415,
+    message: (d: { what: string; value: string }) => `The ${d.what} "${d.value}" is not supported.`,
+  },
+  FF_METHOD_NOT_ALLOWED: {
+    status: 405,
+    message: (d: { method: string; allowed: string[] }) => `${d.method} is not allowed here, only ${d.allowed.join(", ")}.`,
+  },
+  FF_EVENT_INVALID: {
+    status: 400,
+    message: (d: { attribute: string; why: string }) => `Not a valid CloudEvent: "${d.attribute}" ${d.why}.`,
+    hint: () => "CloudEvents 1.0 needs id, source, type and specversion.",
+  },
+  FF_ROUTE_NOT_FOUND: {
+    status: 404,
+    message: (d: { method: string; path: string; known: string[] }) =>
+      `${d.method} ${d.path} is no route of this function. The routes are ${d.known.join(", ")}.`,
+  },
+  FF_TOKEN_REFUSED: {
+    status: 401,
+    message: () => "The header dapr-api-token is missing or differs from APP_API_TOKEN.",
+  },
+  FF_SHUTTING_DOWN: {
+    status: 503,
+    message: () => "The function is shutting down.",
+  },
+  FF_FUNCTION_FAILED: {
+    status: 500,
+    message: (d: { name: string; why: string }) => `The function "${d.name}" failed: ${d.why}`,
+  },
+  FF_PROCESS_CRASHED: {
+    message: (d: { why: string }) => `An error outside of any invocation ends the process: ${d.why}`,
+    hint: () => "Catch it where it is thrown: in a timer, an event listener or a promise nobody awaits.",
+  },
+  // Sending
+  FF_SEND_UNKNOWN_OUTPUT: {
+    message: (d: { output: string; known: string[] }) =>
+      `There is no output "${d.output}". The function context declares ${listed(d.known, "no outputs")}.`,
+    hint: (d: { output: string; known: string[] }) => didYouMean(d.output, d.known),
+  },
+  FF_SEND_FAILED: {
+    message: (d: { failures: string[] }) => `Sending failed: ${d.failures.join("; ")}.`,
+  },
+  FF_SEND_UNSERIALISABLE: {
+    message: (d: { output: string; why: string }) => `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
+  },
+  FF_SIDECAR_REFUSED: {
+    message: (d: { path: string; status: number; errorCode?: string | undefined; text: string }) =>
+      `The sidecar answered ${d.status}${d.errorCode ? ` ${d.errorCode}` : ""} to ${d.path}${d.text ? `: ${d.text}` : ""}`,
+  },
+  FF_SIDECAR_UNREACHABLE: {
+    message: (d: { origin: string; why: string }) => `The sidecar at ${d.origin} cannot be reached: ${d.why}.`,
+    hint: () => "Is a Dapr sidecar running, and does DAPR_HTTP_PORT name its port?",
+  },
+  FF_SDK_MISSING: {
+    message: () => "ctx.dapr() needs the package @dapr/dapr, which is not installed.",
+    hint: () => "npm install @dapr/dapr",
+  },
+  // Manifests
+  FF_MANIFEST_NOT_FOUND: {
+    message: (d: { path: string }) => `No manifest is found at "${d.path}".`,
+    hint: () => "Give a Function CR or a folder that holds some: functions-framework dev -f function.yaml",
+  },
+  FF_MANIFEST_SYNTAX: {
+    message: (d: { why: string }) => `The document cannot be read: ${d.why}.`,
+  },
+  FF_MANIFEST_KIND: {
+    message: (d: { kind: string; known: string[] }) => `A document of kind "${d.kind}" means nothing here.`,
+    hint: (d: { kind: string; known: string[] }) => `The kinds are ${listed(d.known)}.`,
+  },
+  FF_MANIFEST_VERSION: {
+    message: (d: { kind: string; version: string; known: string[] }) =>
+      `The apiVersion "${d.version}" of a ${d.kind} is not known.`,
+    hint: (d: { kind: string; version: string; known: string[] }) => `Known: ${listed(d.known)}.`,
+  },
+  FF_MANIFEST_FIELD: {
+    message: (d: { path: string; why: string }) => `${d.path} ${d.why}.`,
+  },
+  FF_MANIFEST_DUPLICATE: {
+    message: (d: { kind: string; name: string; first: string }) =>
+      `The ${d.kind} "${d.name}" is declared twice; the first is at ${d.first}.`,
+  },
+  FF_MANIFEST_NO_FUNCTION: {
+    message: (d: { paths: string[] }) => `No Function is declared in ${listed(d.paths)}.`,
+    hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 and kind Function.",
+  },
+  FF_COMPONENT_UNKNOWN: {
+    message: (d: { component: string; known: string[] }) =>
+      `Nobody declares the component "${d.component}". Declared are ${listed(d.known)}.`,
+    hint: (d: { component: string; known: string[] }) =>
+      didYouMean(d.component, d.known) ??
+      "Declare it under serving.bindings or serving.pubsub, or as a Component document beside the Function with -f.",
+  },
+  FF_COMPONENT_TYPE: {
+    message: (d: { component: string; type: string; known: string[] }) =>
+      `The component "${d.component}" is of type "${d.type}", which the local runtime does not have.`,
+    hint: (d: { component: string; type: string; known: string[] }) => `It has ${listed(d.known)}.`,
+  },
+  FF_COMPONENT_METADATA: {
+    message: (d: { component: string; field: string; why: string }) =>
+      `The metadata field "${d.field}" of component "${d.component}" ${d.why}.`,
+  },
+  // Processes and brokers
+  FF_INSTANCE_EXITED: {
+    message: (d: { function: string; how: string }) => `The process of function "${d.function}" ended with ${d.how} before it was ready.`,
+  },
+  FF_INSTANCE_START_TIMEOUT: {
+    message: (d: { function: string; seconds: number }) =>
+      `The function "${d.function}" is not ready after ${d.seconds} s.`,
+    hint: () => "Does its module wait for something at load (a top-level await)?",
+  },
+  FF_INSTANCE_CRASHED: {
+    message: (d: { function: string; how: string }) => `The process of function "${d.function}" ended with ${d.how}.`,
+  },
+  FF_BROKER_UNREACHABLE: {
+    message: (d: { component: string; address: string; why: string }) =>
+      `The broker ${d.address} of component "${d.component}" cannot be reached: ${d.why}.`,
+    hint: () => "It is tried again until it answers. Without --brokers declared an embedded broker is used.",
+  },
+  FF_BROKER_REFUSED: {
+    message: (d: { component: string; address: string; why: string }) =>
+      `The broker ${d.address} refuses component "${d.component}": ${d.why}.`,
+    hint: () => "Check user and password in the component's url.",
+  },
+  FF_BROKER_PROTOCOL: {
+    message: (d: { client: string }) =>
+      `An MQTT 5 client${d.client ? ` ("${d.client}")` : ""} was refused: the embedded broker speaks MQTT 3.1.1.`,
+    hint: () => "Set the client's protocol version to 4 (3.1.1).",
+  },
+  FF_DELIVERY_ROUTE_MISSING: {
+    message: (d: { component: string; path: string }) =>
+      `The function answers 404 to ${d.path}, so messages of "${d.component}" are dropped.`,
+  },
+} as const;
+
+export type ErrorCode = keyof typeof catalogue;
+export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof catalogue)[C]["message"]> extends [infer D] ? D : Record<string, never>;

@@ -1,0 +1,196 @@
+/**
+ * The one table of options: flag, environment twin, type, default, help. `serve` reads it with node:util's parseArgs
+ * because yargs costs 90 ms at start; help and the other commands give the same table to yargs.
+ */
+import { parseArgs } from "node:util";
+
+import { frameworkError } from "./errors";
+import { log } from "./log";
+import { nearest } from "./suggest";
+
+export type Command = "serve" | "dev";
+
+interface FlagKind<T> {
+  /** What a value must be, as the end of "… is not". */
+  allowed: string;
+  /** The value, or undefined when the text is not allowed. */
+  parse(text: string): T | undefined;
+}
+
+export interface Flag<T = unknown> extends FlagKind<T> {
+  /** Environment variable read when the flag is absent. */
+  env?: string;
+  /** Taken when neither flag nor variable is given. */
+  default?: T;
+  /** The default in words, when it is decided elsewhere. */
+  defaultText?: string;
+  /** One-letter form. */
+  alias?: string;
+  /** May be given several times; the values become a list. Without it the last one wins. */
+  repeatable?: boolean;
+  /** Needs no value. */
+  switch?: boolean;
+  help: string;
+  group: "Function" | "Server" | "Local runtime" | "Output";
+  commands: readonly Command[];
+}
+
+const text: FlagKind<string> = { allowed: "a text", parse: (value) => value };
+const port: FlagKind<number> = {
+  allowed: "a port from 0 to 65535",
+  parse: (value) => (/^\d{1,5}$/.test(value) && Number(value) <= 65535 ? Number(value) : undefined),
+};
+const seconds: FlagKind<number> = {
+  allowed: "a number of seconds, such as 10 or 0.5",
+  parse: (value) => (/^\d{1,9}(\.\d+)?s?$/.test(value) ? Number.parseFloat(value) : undefined),
+};
+const bytes: FlagKind<number> = { allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes', parse: parseBytes };
+const onOff: FlagKind<boolean> = {
+  allowed: "true or false",
+  parse: (value) => ({ true: true, false: false, 1: true, 0: false })[value.toLowerCase()],
+};
+const oneOf = <T extends string>(...choices: readonly T[]): FlagKind<T> => ({
+  allowed: `one of ${choices.join(", ")}`,
+  parse: (value) => choices.find((choice) => choice === value),
+});
+
+const both = ["serve", "dev"] as const;
+
+export const flags = {
+  target: {
+    ...text, env: "FUNCTION_TARGET", defaultText: '"function", or the only function there is',
+    help: "Name of the function to serve; dots walk into nested exports.", group: "Function", commands: ["serve"],
+  },
+  source: {
+    ...text, env: "FUNCTION_SOURCE", defaultText: "the working folder",
+    help: "File or folder of the module.", group: "Function", commands: ["serve"],
+  },
+  "signature-type": {
+    ...oneOf("http", "cloudevent", "openfunction"), env: "FUNCTION_SIGNATURE_TYPE", default: "http",
+    help: "How the function is called; a registration in code wins.", group: "Function", commands: ["serve"],
+  },
+  context: {
+    ...text, env: "FUNC_CONTEXT",
+    help: "Function context as JSON: runtime, inputs, outputs.", group: "Function", commands: ["serve"],
+  },
+  file: {
+    ...text, alias: "f", repeatable: true, defaultText: "function.yaml, function.yml or every CR of the working folder",
+    help: "Function CR, or a folder with some.", group: "Function", commands: ["dev"],
+  },
+  port: {
+    ...port, env: "PORT", default: 8080,
+    help: "Port to listen on; 0 is any free one.", group: "Server", commands: both,
+  },
+  host: {
+    ...text, env: "FF_HOST", default: "::",
+    help: "Address to listen on.", group: "Server", commands: ["serve"],
+  },
+  "body-limit": {
+    ...bytes, env: "FF_BODY_LIMIT", default: 1024 ** 3,
+    help: "Largest request body; above it 413.", group: "Server", commands: ["serve"],
+  },
+  "grace-period": {
+    ...seconds, env: "FF_GRACE_PERIOD", default: 10,
+    help: "Seconds to finish what is in flight after SIGTERM or SIGINT.", group: "Server", commands: both,
+  },
+  "dapr-port": {
+    ...port, default: 3500,
+    help: "Sidecar of the first function; the others get free ports.", group: "Local runtime", commands: ["dev"],
+  },
+  "mqtt-port": {
+    ...port, default: 1883,
+    help: "Embedded MQTT broker.", group: "Local runtime", commands: ["dev"],
+  },
+  brokers: {
+    ...oneOf("embedded", "declared"), default: "embedded",
+    help: "Use the embedded broker, or connect to those the CR names.", group: "Local runtime", commands: ["dev"],
+  },
+  json: {
+    ...onOff, switch: true, default: false,
+    help: "One JSON object a line on stdout, nothing else.", group: "Output", commands: ["dev"],
+  },
+  "log-format": {
+    ...oneOf("pretty", "json"), env: "FF_LOG_FORMAT", defaultText: "pretty on a terminal, else json",
+    help: "Form of the framework's own lines on stderr.", group: "Output", commands: both,
+  },
+  "log-level": {
+    ...oneOf("debug", "info", "warn", "error"), env: "FF_LOG_LEVEL", default: "info",
+    help: "Lines below this level are left out.", group: "Output", commands: both,
+  },
+  verbose: {
+    ...onOff, switch: true, env: "FF_VERBOSE", default: false,
+    help: "Show the framework's own stack frames with errors.", group: "Output", commands: both,
+  },
+} satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof flags;
+type ValueOf<F extends Flag> = F extends { default: unknown }
+  ? Exclude<ReturnType<F["parse"]>, undefined>
+  : ReturnType<F["parse"]>;
+
+/** The values of a command: undefined where nothing is given and there is no default. */
+export type FlagValues = { [N in FlagName]: ValueOf<(typeof flags)[N]> };
+
+/** Values and where they came from; `explicit` holds the names given by flag or variable. */
+export interface ParsedFlags {
+  values: FlagValues;
+  explicit: ReadonlySet<FlagName>;
+}
+
+/** The rows of one command. */
+export function flagsOf(command: Command): [FlagName, Flag][] {
+  return (Object.entries(flags) as [FlagName, Flag][]).filter(([, flag]) => flag.commands.includes(command));
+}
+
+/** Reads `serve`'s arguments. An unknown flag is a warning with the nearest name, as a drop-in must start all the same. */
+export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFlags {
+  const rows = flagsOf("serve");
+  const options = Object.fromEntries(rows.map(([name, flag]) => [name, { type: flag.switch ? "boolean" : "string" } as const]));
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  const given = new Map<string, string | undefined>();
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    if (!(token.name in options)) {
+      const suggestion = nearest(token.name, Object.keys(options));
+      log.warn(`Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`);
+      continue;
+    }
+    given.set(token.name, token.value ?? ((flags[token.name as FlagName] as Flag).switch ? "true" : undefined));
+  }
+  return resolveFlags("serve", given, env);
+}
+
+/** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
+export function resolveFlags(command: Command, given: ReadonlyMap<string, unknown>, env: NodeJS.ProcessEnv): ParsedFlags {
+  const values: Partial<Record<FlagName, unknown>> = {};
+  const explicit = new Set<FlagName>();
+  for (const [name, flag] of flagsOf(command)) {
+    const stated = given.get(name);
+    if (flag.repeatable && Array.isArray(stated)) values[name] = stated.map((value) => parseValue(name, flag, String(value)));
+    else {
+      const raw = [stated, flag.env === undefined ? undefined : env[flag.env]].find((value) => value !== undefined && value !== "");
+      values[name] = raw === undefined ? flag.default : parseValue(name, flag, String(raw));
+      if (raw === undefined) continue;
+    }
+    explicit.add(name);
+  }
+  return { values: values as FlagValues, explicit };
+}
+
+function parseValue(name: string, flag: Flag, value: string): unknown {
+  const parsed = flag.parse(value);
+  if (parsed === undefined) {
+    throw frameworkError("FF_OPTION_INVALID", { flag: `--${name}`, env: flag.env, value, allowed: flag.allowed });
+  }
+  return parsed;
+}
+
+const units: Record<string, number> = { "": 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const largest = 2 * 1024 ** 3; // a Buffer holds no more on every supported Node version
+
+function parseBytes(value: string): number | undefined {
+  const match = /^(\d{1,15}(?:\.\d+)?)\s*([kmg]?b)?$/i.exec(value.trim());
+  const unit = units[match?.[2]?.toLowerCase() ?? ""];
+  const size = match === null || unit === undefined ? Number.NaN : Math.floor(Number(match[1]) * unit);
+  return size <= largest ? size : undefined;
+}

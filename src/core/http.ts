@@ -1,0 +1,60 @@
+/** HTTP rules that several rooms share. */
+import type { ServerResponse } from "node:http";
+import { isIP } from "node:net";
+
+/** Hop-by-hop headers (RFC 9110 §7.6.1) and the length, which belongs to one message. */
+export const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Answers a small text; `nosniff`, so that a browser never reads it as a page. */
+export function replyText(res: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  reply(res, status, "text/plain; charset=utf-8", text, headers);
+}
+
+export function replyJson(res: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+  reply(res, status, "application/json", JSON.stringify(value), headers);
+}
+
+function reply(res: ServerResponse, status: number, type: string, text: string, headers: Record<string, string>): void {
+  if (res.headersSent) {
+    res.destroy(); // a half-written answer must look broken, not finished
+    return;
+  }
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  res.writeHead(status, {
+    ...headers,
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(text),
+    "X-Content-Type-Options": "nosniff",
+  });
+  res.end(text);
+}
+
+/** True when the Host header names this machine: a page elsewhere cannot reach us through DNS it controls. */
+export function isLocalHost(host: string | undefined): boolean {
+  if (host === undefined) return true; // HTTP/1.0 tools; browsers always send one
+  const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "").toLowerCase();
+  return name === "localhost" || name.endsWith(".localhost") || isIP(name) !== 0;
+}
+
+/** True when the request comes from a page of another site. */
+export function isForeignOrigin(origin: string | undefined): boolean {
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || !isLocalHost(new URL(origin).host);
+}
+
+/** A URL whose password is not shown. */
+export function maskUrl(url: string): string {
+  return url.replace(/^([a-z][\w+.-]*:\/\/[^\s/:@]*):[^\s/]*@/i, "$1:***@");
+}

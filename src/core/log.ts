@@ -1,0 +1,107 @@
+/**
+ * The framework's own lines. They go to stderr: stdout belongs to the user's function.
+ * Levels: error = someone must act, warn = it will bite, info = life events, debug = the rest.
+ */
+import { isNativeError } from "node:util/types";
+
+import { formatPlace, isFrameworkError, messageOf } from "./errors";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+export type LogFormat = "pretty" | "json";
+
+export interface LogSettings {
+  /** `pretty` for people, `json` one object a line. Default: pretty when stderr is a terminal. */
+  format: LogFormat;
+  /** Lines below this level are left out. Default `info`. */
+  level: LogLevel;
+  /** Show the framework's own stack frames with errors. Default false. */
+  verbose: boolean;
+}
+
+const settings: LogSettings = { format: process.stderr.isTTY ? "pretty" : "json", level: "info", verbose: false };
+
+/** Changes the settings of the process; what is not given stays. */
+export function configureLog(changes: Partial<LogSettings>): void {
+  Object.assign(settings, changes);
+}
+
+/** Fields of a line besides level and message. */
+export type LogFields = Record<string, unknown>;
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** A logger whose lines all carry the given fields. */
+export function createLogger(fields: LogFields = {}): Logger {
+  const line = (level: LogLevel) => (message: string, more?: LogFields) =>
+    write(level, message, more ? { ...fields, ...more } : fields);
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** The logger of the framework itself. */
+export const log: Logger = createLogger();
+
+/** One error for a reader: code, sentence, place, what to try; the user's own stack when their code threw. */
+export function logError(thrown: unknown, fields: LogFields = {}): void {
+  if (settings.format === "json") return log.error(messageOf(thrown), { ...describeError(thrown), ...fields });
+  write("error", explainError(thrown), fields);
+}
+
+/** The fields of an error in JSON lines and `--json` objects. */
+export function describeError(thrown: unknown): { code: string; message: string; place?: string; hint?: string; stack?: string } {
+  if (!isFrameworkError(thrown)) {
+    return { code: "FF_FUNCTION_FAILED", message: messageOf(thrown), ...stackOf(thrown) };
+  }
+  const { code, message, place, hint, cause } = thrown;
+  return { code, message, ...(place && { place: formatPlace(place) }), ...(hint && { hint }), ...stackOf(cause) };
+}
+
+/** The same as text of several lines. */
+export function explainError(thrown: unknown): string {
+  if (!isFrameworkError(thrown)) return stackOf(thrown).stack ?? messageOf(thrown);
+  const lines = [`${thrown.code} ${thrown.message}`];
+  if (thrown.place) lines.push(`  at ${formatPlace(thrown.place)}`);
+  if (thrown.cause !== undefined && !isFrameworkError(thrown.cause)) {
+    const { stack } = stackOf(thrown.cause);
+    if (stack) lines.push(stack.replace(/^/gm, "  "));
+  }
+  if (thrown.hint) lines.push(`  ${thrown.hint}`);
+  if (settings.verbose && thrown.stack) lines.push(thrown.stack.replace(/^/gm, "  "));
+  return lines.join("\n");
+}
+
+const ownFrame = /[\\/]@openfunction[\\/]functions-framework[\\/]|node:internal/;
+const ownFolder = __dirname.replace(/[\\/]core$/, "");
+
+// The user's frames are kept, ours are noise to them unless they ask for it.
+function stackOf(thrown: unknown): { stack?: string } {
+  if (!isNativeError(thrown) || !thrown.stack) return {};
+  if (settings.verbose) return { stack: thrown.stack };
+  const lines = thrown.stack.split("\n");
+  return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };
+}
+
+function isOwnFrame(line: string): boolean {
+  return ownFrame.test(line) || line.includes(ownFolder);
+}
+
+function write(level: LogLevel, message: string, fields: LogFields): void {
+  if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return;
+  process.stderr.write(settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields));
+}
+
+function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`;
+}
+
+function prettyLine(level: LogLevel, message: string, fields: LogFields): string {
+  const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const label = level === "info" ? "" : `${level}: `;
+  return `${label}${message}${pairs.join("")}\n`;
+}

@@ -1,0 +1,112 @@
+/** A pooled HTTP client with timeouts, for the sidecar's API and for the app behind a sidecar. */
+import type { Dispatcher, Pool } from "undici";
+
+import { frameworkError, messageOf } from "../core/errors";
+import { lazyRequire } from "../core/lazy";
+
+export interface ClientRequest {
+  method: "GET" | "POST" | "OPTIONS";
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ClientReply {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+export interface HttpClient {
+  readonly origin: string;
+  /** Any status is a reply. Error: FF_SIDECAR_UNREACHABLE when there is none within the timeout. */
+  request(request: ClientRequest): Promise<ClientReply>;
+  close(): Promise<void>;
+}
+
+export interface HttpClientOptions {
+  /** Milliseconds to wait for the reply's head, and between two parts of its body; 0 = for ever. Default 30 s. */
+  timeout?: number;
+  /** Connections at most. Default 128. */
+  connections?: number;
+}
+
+/** Opens nothing before the first request. The pool alone: all of undici costs four times its 22 ms. */
+export function createHttpClient(origin: string, { timeout = 30_000, connections = 128 }: HttpClientOptions = {}): HttpClient {
+  let pool: Pool | undefined;
+
+  function open(): Pool {
+    const PoolClass = lazyRequire("undici/lib/dispatcher/pool.js") as typeof Pool;
+    return new PoolClass(origin, {
+      connections,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      connect: { timeout: 10_000 },
+      keepAliveTimeout: 30_000,
+    });
+  }
+
+  return {
+    origin,
+    request({ method, path, headers = {}, body, signal }) {
+      pool ??= open();
+      return new Promise((resolve, reject) => {
+        const refuse = (err: unknown) => reject(frameworkError("FF_SIDECAR_UNREACHABLE", { origin, why: messageOf(err) }, { cause: err }));
+        if (signal?.aborted) return refuse(signal.reason);
+        (pool as Pool).dispatch({ method, path, headers, body: body ?? null }, new Collector(resolve, refuse, signal));
+      });
+    },
+    close: async () => pool?.close(),
+  };
+}
+
+// Collects one reply; implements undici's handler interface.
+class Collector implements Dispatcher.DispatchHandler {
+  readonly #resolve: (reply: ClientReply) => void;
+  readonly #reject: (err: unknown) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #chunks: Buffer[] = [];
+  #status = 0;
+  #headers: ClientReply["headers"] = {};
+  #abort: (() => void) | undefined;
+
+  constructor(resolve: (reply: ClientReply) => void, reject: (err: unknown) => void, signal: AbortSignal | undefined) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#signal = signal;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (!this.#signal) return;
+    const signal = this.#signal;
+    this.#abort = () => controller.abort(signal.reason);
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ClientReply["headers"]): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#release();
+    const [first, second] = this.#chunks;
+    const body = first !== undefined && second === undefined ? first : Buffer.concat(this.#chunks);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, err: Error): void {
+    this.#release();
+    this.#reject(err);
+  }
+
+  #release(): void {
+    if (this.#abort) this.#signal?.removeEventListener("abort", this.#abort);
+  }
+}

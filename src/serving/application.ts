@@ -1,0 +1,64 @@
+/**
+ * What `req.app` is: the settings and locals of an Express application without its router. Express's request and
+ * response methods ask it for their settings; anything beyond that (views) loads all of Express.
+ */
+import type { Application } from "express";
+import { compileETag, compileQueryParser, compileTrust } from "express/lib/utils";
+
+import { lazyRequire } from "../core/lazy";
+
+/** The part of an Express application that its request and response use. */
+export interface AppSettings {
+  settings: Record<string, unknown>;
+  locals: Record<string, unknown>;
+  get(name: string): unknown;
+  set(name: string, value: unknown): AppSettings;
+  enabled(name: string): boolean;
+  disabled(name: string): boolean;
+  enable(name: string): AppSettings;
+  disable(name: string): AppSettings;
+  engine(extension: string, render: unknown): AppSettings;
+  render(view: string, ...rest: unknown[]): void;
+}
+
+/** The settings of the original frameworks: every proxy is trusted, no ETag, no X-Powered-By, simple query parser. */
+export function createAppSettings(): AppSettings {
+  const settings: Record<string, unknown> = { env: process.env.NODE_ENV || "development" };
+  const engines: [string, unknown][] = [];
+  let express: Application | undefined;
+
+  function fullApplication(): Application {
+    if (express === undefined) {
+      express = (lazyRequire("express") as () => Application)(); // 40 ms
+      for (const [name, value] of Object.entries(settings)) if (!name.endsWith(" fn")) express.set(name, value);
+      for (const [extension, render] of engines) express.engine(extension, render as never);
+    }
+    express.locals = app.locals as Application["locals"];
+    return express;
+  }
+
+  const app: AppSettings = {
+    settings,
+    locals: Object.create(null),
+    get: (name) => settings[name],
+    set(name, value) {
+      settings[name] = value;
+      express?.set(name, value);
+      if (name === "etag") settings["etag fn"] = compileETag(value);
+      if (name === "query parser") settings["query parser fn"] = compileQueryParser(value);
+      if (name === "trust proxy") settings["trust proxy fn"] = compileTrust(value);
+      return app;
+    },
+    enabled: (name) => Boolean(settings[name]),
+    disabled: (name) => !settings[name],
+    enable: (name) => app.set(name, true),
+    disable: (name) => app.set(name, false),
+    engine(extension, render) {
+      engines.push([extension, render]);
+      express?.engine(extension, render as never);
+      return app;
+    },
+    render: (view, ...rest) => fullApplication().render(view, ...(rest as [never])),
+  };
+  return app.set("etag", false).set("query parser", "simple").set("trust proxy", true).set("x-powered-by", false);
+}

@@ -1,0 +1,98 @@
+/** Reads request bodies, only where there is one, and fills `req.rawBody` and `req.body` as Express's parsers do. */
+import type { IncomingMessage } from "node:http";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+
+import { decodeText, formType, parseContentType, parseForm, parseJson } from "../core/content";
+import { frameworkError, messageOf } from "../core/errors";
+import type { Request } from "../functions/types";
+
+/** RFC 9112 §6.3: a request has a body when it says how long it is, or that it is chunked. */
+export function hasBody(req: IncomingMessage): boolean {
+  return req.headers["content-length"] !== undefined || req.headers["transfer-encoding"] !== undefined;
+}
+
+/**
+ * Reads the whole body, inflated. `done` is called once: with the bytes, or with FF_BODY_TOO_LARGE,
+ * FF_BODY_UNSUPPORTED, FF_BODY_MALFORMED. When the client goes away before the end it is not called.
+ */
+export function readBody(req: IncomingMessage, limit: number, done: (err: unknown, bytes: Buffer) => void): void {
+  const encoding = req.headers["content-encoding"]?.toLowerCase() ?? "identity";
+  if (Number(req.headers["content-length"]) > limit) return done(tooLarge(limit), nothing);
+  if (encoding === "identity") return collect(req, req, limit, done);
+  const inflate = inflaters[encoding];
+  if (!inflate) return done(frameworkError("FF_BODY_UNSUPPORTED", { what: "content encoding", value: encoding }), nothing);
+  collect(req.pipe(inflate()), req, limit, done);
+}
+
+/** Fills `req.body` from the bytes by the content type. Errors: FF_BODY_MALFORMED, FF_BODY_UNSUPPORTED. */
+export function parseBody(req: Request, bytes: Buffer): unknown {
+  const { type, charset } = parseContentType(req.headers["content-type"]);
+  switch (type) {
+    case "application/json":
+    case "application/cloudevents+json":
+      if (charset !== undefined && !charset.startsWith("utf-")) {
+        throw frameworkError("FF_BODY_UNSUPPORTED", { what: "charset", value: charset });
+      }
+      return parseStrictJson(decodeText(bytes, charset));
+    case "text/plain":
+      return decodeText(bytes, charset);
+    case formType:
+      return parseForm(bytes, charset);
+    default:
+      return bytes;
+  }
+}
+
+const nothing = Buffer.alloc(0);
+
+const inflaters: Record<string, () => NodeJS.ReadWriteStream> = {
+  gzip: createGunzip,
+  "x-gzip": createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+function collect(
+  stream: NodeJS.ReadableStream,
+  req: IncomingMessage,
+  limit: number,
+  done: (err: unknown, bytes: Buffer) => void,
+): void {
+  let first: Buffer | undefined;
+  let chunks: Buffer[] | undefined;
+  let size = 0;
+  let ended = false;
+
+  const finish = (err: unknown, bytes: Buffer) => {
+    if (ended) return;
+    ended = true;
+    if (err && stream !== req) req.unpipe();
+    done(err, bytes);
+  };
+  stream.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > limit) return finish(tooLarge(limit), nothing);
+    if (first === undefined) first = chunk;
+    else if (chunks) chunks.push(chunk);
+    else chunks = [first, chunk];
+  });
+  stream.on("end", () => finish(undefined, chunks ? Buffer.concat(chunks, size) : (first ?? nothing)));
+  stream.on("error", (err) => {
+    // An aborted request is an error of the request itself: nobody is there to be answered.
+    if (stream !== req) finish(frameworkError("FF_BODY_MALFORMED", { why: messageOf(err) }, { cause: err }), nothing);
+  });
+}
+
+function tooLarge(limit: number): Error {
+  return frameworkError("FF_BODY_TOO_LARGE", { limit });
+}
+
+// Objects and arrays only, as the original frameworks have it; an empty body is {}.
+function parseStrictJson(text: string): unknown {
+  if (text === "") return {};
+  const first = /^[\x20\t\n\r]*(.)/.exec(text)?.[1];
+  if (first !== "{" && first !== "[") {
+    throw frameworkError("FF_BODY_MALFORMED", { why: "JSON must be an object or an array here" });
+  }
+  return parseJson(text);
+}

@@ -1,0 +1,214 @@
+/** The Dapr app protocol over HTTP: what a sidecar (daprd, dapr-proxy, our local runtime) asks and delivers. */
+import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { guessData, isJson, parseContentType } from "../core/content";
+import { frameworkError, messageOf } from "../core/errors";
+import { hopByHop, replyJson, replyText } from "../core/http";
+import { Invocation, runInvocation, type Trigger } from "../core/invocation";
+import { log, logError } from "../core/log";
+import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
+import type { CloudEvent, FunctionContext, InvocationInput, OpenFunctionComponent } from "../functions/types";
+import type { Origin } from "../signatures/context";
+import { createOpenFunctionCall } from "../signatures/openfunction";
+import type { Target } from "../signatures/signature";
+import { type Outcome, publish } from "../telemetry/channels";
+import { readBody } from "./body";
+import { refuse } from "./handler";
+
+export interface InputsOptions {
+  target: Target & { context: FunctionContext };
+  bodyLimit: number;
+  /** APP_API_TOKEN: when set, the sidecar must send it as `dapr-api-token`. */
+  token: string | undefined;
+  isStopping: () => boolean;
+}
+
+/** Who posts to a path: a binding, a topic on the route we announced, or dapr-proxy on the bare topic. */
+type Caller = "binding" | "announced" | "topic";
+
+interface Route {
+  caller: Caller;
+  name: string;
+  component: OpenFunctionComponent;
+  trigger: Trigger;
+}
+
+interface Delivery {
+  data: unknown;
+  event?: CloudEvent | undefined;
+}
+
+export function createInputsHandler({ target, bodyLimit, token, isStopping }: InputsOptions) {
+  const routes = routesOf(target.context);
+  const subscriptions = JSON.stringify(subscriptionsOf(target.context));
+  const call = createOpenFunctionCall(target);
+
+  function deliver(candidates: Route[], req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
+    const route = chooseRoute(candidates, req, rawBody);
+    const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
+    const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
+    const origin: Origin = { input: new Input(route, req), event, rawBody };
+    runInvocation(invocation, call, invocation, data, origin).then(
+      (value) => settle(invocation, res, "ack", () => replyAck(res, route, value)),
+      (err) => {
+        invocation.error = err;
+        logError(err, { function: target.name, invocation: invocation.id, trigger: route.trigger });
+        settle(invocation, res, "retry", () => replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(err)));
+      },
+    );
+  }
+
+  return (req: IncomingMessage, res: ServerResponse): void => {
+    const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
+    const { method } = req;
+    if (method === "GET" && path === "/healthz") return isStopping() ? replyText(res, 503, "stopping") : replyText(res, 200, "OK");
+    if (token !== undefined && !isEqual(req.headers["dapr-api-token"], token)) return refuse(res, frameworkError("FF_TOKEN_REFUSED", {}));
+    if (method === "GET" && path === "/dapr/subscribe") return replyBytes(res, 200, "application/json", subscriptions);
+    if (method === "GET" && path === "/dapr/config") return replyJson(res, 200, {});
+    const candidates = routes.get(path) ?? routes.get(decodePath(path));
+    if (method === "OPTIONS") {
+      const isBound = candidates?.some((route) => route.caller === "binding") ?? false;
+      return replyBytes(res, isBound ? 200 : 404, undefined, "");
+    }
+    if (method !== "POST" || candidates === undefined) return refuseRoute(res, method ?? "", path, routes);
+    readBody(req, bodyLimit, (err, bytes) => (err ? refuse(res, err) : deliver(candidates, req, res, bytes)));
+  };
+}
+
+// One path can have several meanings: a topic of two pub/subs, or a topic named like a binding.
+function routesOf({ inputs }: FunctionContext): Map<string, Route[]> {
+  const routes = new Map<string, Route[]>();
+  const add = (path: string, route: Route) => routes.set(path, [...(routes.get(path) ?? []), route]);
+  for (const [name, component] of Object.entries(inputs)) {
+    const { componentName, componentType, uri = "" } = component;
+    if (componentType.startsWith("bindings.")) {
+      add(`/${componentName}`, { caller: "binding", name, component, trigger: `binding:${componentName}` });
+      continue;
+    }
+    const topic = { name, component, trigger: `topic:${componentName}/${uri}` } as const;
+    add(announcedRoute(componentName, uri), { caller: "announced", ...topic });
+    // Subscriptions written by hand for the upstream framework use its form.
+    add(`/${componentName}--${uri}--default`.toLowerCase(), { caller: "announced", ...topic });
+    add(`/${uri}`, { caller: "topic", ...topic });
+  }
+  return routes;
+}
+
+function subscriptionsOf({ inputs }: FunctionContext): Subscription[] {
+  return Object.values(inputs)
+    .filter(({ componentType }) => componentType.startsWith("pubsub."))
+    .map(({ componentName, uri = "", metadata }) => ({
+      pubsubname: componentName,
+      topic: uri,
+      route: announcedRoute(componentName, uri),
+      ...(metadata && { metadata }),
+    }));
+}
+
+function chooseRoute(candidates: Route[], req: IncomingMessage, bytes: Buffer): Route {
+  const [only] = candidates;
+  if (only !== undefined && candidates.length === 1) return only;
+  const isEvent = parseContentType(req.headers["content-type"]).type === "application/cloudevents+json";
+  const suitable = candidates.filter((route) => (route.caller !== "binding") === isEvent);
+  const pubsub = readEnvelope(bytes).event?.pubsubname ?? req.headers.pubsubname;
+  return (suitable.find((route) => route.component.componentName === pubsub) ?? suitable[0] ?? candidates[0]) as Route;
+}
+
+// Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
+function readBinding(req: IncomingMessage, bytes: Buffer): Delivery {
+  if (bytes.length === 0) return { data: {} }; // a cron tick: existing functions read properties of it
+  return { data: guessData(bytes, { json: isJson(parseContentType(req.headers["content-type"]).type) }) };
+}
+
+function readTopic(bytes: Buffer): Delivery {
+  const { event, data } = readEnvelope(bytes);
+  return { data, event: event as CloudEvent | undefined };
+}
+
+const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
+
+class Input implements InvocationInput {
+  readonly name: string;
+  readonly componentName: string;
+  readonly componentType: string;
+  readonly topic?: string;
+  readonly #req: IncomingMessage;
+  #metadata: Record<string, string> | undefined;
+
+  constructor({ name, component, caller }: Route, req: IncomingMessage) {
+    this.name = name;
+    this.componentName = component.componentName;
+    this.componentType = component.componentType;
+    if (caller !== "binding" && component.uri !== undefined) this.topic = component.uri;
+    this.#req = req;
+  }
+
+  get metadata(): Record<string, string> {
+    const entries = Object.entries(this.#req.headers).filter(([name]) => !hopByHop.has(name) && !notMetadata.test(name));
+    this.#metadata ??= Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+    return this.#metadata;
+  }
+}
+
+function settle(invocation: Invocation, res: ServerResponse, outcome: Outcome, reply: () => void): void {
+  try {
+    reply();
+  } catch (err) {
+    // A value that cannot be written: the message must not be acknowledged by a broken answer.
+    logError(err, { function: invocation.function, invocation: invocation.id });
+    replyText(res, 500, messageOf(err), failureHeaders);
+  }
+  publish("invocation", {
+    id: invocation.id,
+    function: invocation.function,
+    signature: invocation.signature,
+    trigger: invocation.trigger,
+    ms: performance.now() - invocation.started,
+    outcome,
+    status: res.statusCode,
+    ...(invocation.error !== undefined && { error: messageOf(invocation.error) }),
+  });
+}
+
+const failureHeaders = { "X-Google-Status": "error", "X-OpenFunction-Status": "error" };
+
+// Exactly 200: resiliency retries and dapr-proxy take any other 2xx for a failure.
+function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void {
+  if (caller !== "binding") return replyBytes(res, 200, "application/json", '{"status":"SUCCESS"}');
+  if (value === undefined) return replyBytes(res, 200, undefined, "");
+  if (Buffer.isBuffer(value)) return replyBytes(res, 200, "application/octet-stream", value);
+  if (typeof value === "string") return replyBytes(res, 200, "text/plain; charset=utf-8", value);
+  replyBytes(res, 200, "application/json", JSON.stringify(value) ?? "");
+}
+
+// RETRY in the word each caller understands: dapr-proxy reads nothing but the status.
+function replyRetry(res: ServerResponse, { caller }: Route, why: string): void {
+  if (caller === "announced") return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failureHeaders);
+  replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failureHeaders);
+}
+
+function replyBytes(res: ServerResponse, status: number, type: string | undefined, body: string | Buffer, headers: Record<string, string> = {}): void {
+  res.writeHead(status, { ...headers, ...(type && { "Content-Type": type }), "Content-Length": Buffer.byteLength(body) });
+  res.end(body);
+}
+
+function refuseRoute(res: ServerResponse, method: string, path: string, routes: Map<string, Route[]>): void {
+  const known = [...routes].filter(([, [first]]) => first?.caller !== "topic").map(([route]) => `POST ${route}`);
+  const err = frameworkError("FF_ROUTE_NOT_FOUND", { method, path, known: ["GET /dapr/subscribe", ...known] });
+  log.warn(`${err.code} ${err.message}`); // daprd drops a message that is answered 404
+  refuse(res, err);
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function isEqual(given: string | string[] | undefined, token: string): boolean {
+  const [a, b] = [Buffer.from(String(given ?? "")), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,35 @@
+/** `(event)` or `(event, callback)`: the returned value is the reply, `undefined` and `null` are 204. */
+import type { CloudEvent, Request, Response, UserFunction } from "../functions/types";
+import { readCloudEvent } from "./event-request";
+import { sendFailure, sendResult } from "./reply";
+import type { Signature } from "./signature";
+
+export const cloudevent: Signature = {
+  name: "cloudevent",
+  methods: ["POST"],
+  body: "raw",
+  create({ function: userFunction, production }) {
+    const call = userFunction.length > 1 ? withCallback(userFunction) : (userFunction as (event: CloudEvent) => unknown);
+
+    return async (invocation, req: Request, res: Response) => {
+      const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "error", production });
+      invocation.fail = fail;
+      try {
+        const result = await call(readCloudEvent(req));
+        if (!res.headersSent && !invocation.settled) sendResult(res, result ?? undefined);
+      } catch (err) {
+        fail(err);
+      }
+    };
+  },
+};
+
+/** A callback-style function as one that returns a promise; the first end counts, its own promise's included. */
+function withCallback(userFunction: UserFunction): (event: CloudEvent) => Promise<unknown> {
+  const fn = userFunction as (event: CloudEvent, callback: (err?: unknown, result?: unknown) => void) => unknown;
+  return (event) =>
+    new Promise((resolve, reject) => {
+      const returned = fn(event, (err, result) => (err ? reject(err) : resolve(result)));
+      if (returned instanceof Promise) returned.then(resolve, reject);
+    });
+}

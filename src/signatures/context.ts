@@ -1,0 +1,90 @@
+/** ctx: what a `(ctx, data)` function gets, made anew for every invocation. */
+import type { Invocation } from "../core/invocation";
+import type { Logger } from "../core/log";
+import type {
+  CloudEvent,
+  InvocationInput,
+  OpenFunctionContext,
+  Request,
+  Response,
+  SendOptions,
+  SendResult,
+} from "../functions/types";
+import type { Sends } from "./sends";
+import type { Target } from "./signature";
+
+/** Where an invocation came from. */
+export interface Origin {
+  input?: InvocationInput | undefined;
+  event?: CloudEvent | undefined;
+  rawBody?: Buffer | undefined;
+  req?: Request;
+  res?: Response;
+}
+
+export type ContextClass = new (invocation: Invocation, sends: Sends, origin: Origin) => OpenFunctionContext;
+
+/** The class of one target: the fields of its function context stand on the prototype, so a ctx costs one small object. */
+export function createContextClass({ context, dapr }: Target): ContextClass {
+  class InvocationContext {
+    readonly input: InvocationInput | undefined;
+    readonly event: CloudEvent | undefined;
+    readonly rawBody: Buffer | undefined;
+    readonly req: Request | undefined;
+    readonly res: Response | undefined;
+    readonly #invocation: Invocation;
+    readonly #sends: Sends;
+    #locals: Record<string, unknown> | undefined;
+
+    constructor(invocation: Invocation, sends: Sends, { input, event, rawBody, req, res }: Origin) {
+      this.input = input;
+      this.event = event;
+      this.rawBody = rawBody;
+      this.req = req;
+      this.res = res;
+      this.#invocation = invocation;
+      this.#sends = sends;
+    }
+
+    get id(): string {
+      return this.#invocation.id;
+    }
+
+    get signal(): AbortSignal {
+      return this.#invocation.signal;
+    }
+
+    get log(): Logger {
+      return this.#invocation.log;
+    }
+
+    get locals(): Record<string, unknown> {
+      this.#locals ??= {};
+      return this.#locals;
+    }
+
+    send(data: unknown, output?: string, options?: SendOptions): Promise<SendResult[]> {
+      return this.#sends.send(data, output, options);
+    }
+
+    dapr() {
+      return dapr.client();
+    }
+  }
+
+  const own = new Set([...Object.getOwnPropertyNames(InvocationContext.prototype), "input", "event", "rawBody", "req", "res"]);
+  for (const [field, value] of Object.entries(context ?? {})) {
+    if (own.has(field)) continue;
+    // Frozen all the way down: what one invocation could change, the next would see.
+    Object.defineProperty(InvocationContext.prototype, field, { value: freeze(value), enumerable: true });
+  }
+  return InvocationContext as unknown as ContextClass;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(freeze);
+  }
+  return value;
+}

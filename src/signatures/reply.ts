@@ -1,0 +1,85 @@
+/** How a result or a failure becomes a response. */
+import { isCloudEvent } from "../core/cloudevent";
+import { isFrameworkError, messageOf } from "../core/errors";
+import { replyText } from "../core/http";
+import { currentInvocation, type Invocation } from "../core/invocation";
+import { logError } from "../core/log";
+import type { Request, Response } from "../functions/types";
+
+/** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
+export type FailureWord = "crash" | "error";
+
+/** Sends a returned value: `undefined` is 204. Throws for what cannot be written as JSON. */
+export function sendResult(res: Response, value: unknown): void {
+  if (value === undefined) res.status(204).end();
+  else if (typeof value === "string" || Buffer.isBuffer(value)) res.send(value);
+  else if (ArrayBuffer.isView(value)) res.send(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+  else if (isCloudEvent(value)) sendCloudEvent(res, value);
+  else res.type("application/json").send(jsonOf(value));
+}
+
+// Binary content mode of the CloudEvents HTTP binding (§3.1): attributes as ce- headers, data as the body.
+function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
+  const { data, data_base64, datacontenttype, ...attributes } = event;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || typeof value === "function" || typeof value === "object") continue;
+    res.setHeader(`ce-${name}`, encodeHeader(String(value)));
+  }
+  if (typeof datacontenttype === "string") res.setHeader("Content-Type", datacontenttype);
+  if (typeof data_base64 === "string") res.send(Buffer.from(data_base64, "base64"));
+  else if (data === undefined) res.end();
+  else if (Buffer.isBuffer(data) || typeof data === "string") res.send(data);
+  else {
+    const json = jsonOf(data);
+    if (!datacontenttype) res.type("application/json");
+    res.send(Buffer.from(json)); // bytes: a charset must not be added to a type the function has chosen
+  }
+}
+
+// CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are encoded.
+function encodeHeader(value: string): string {
+  return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
+}
+
+function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (text === undefined) throw new TypeError(`A value of type ${typeof value} cannot be sent.`);
+  return text;
+}
+
+export interface FailureOptions {
+  word: FailureWord;
+  production: boolean;
+}
+
+/** Ends an invocation as failed: logs it once and answers 500 where an answer can still be given. */
+export function sendFailure(
+  invocation: Invocation,
+  res: Response,
+  thrown: unknown,
+  { word, production }: FailureOptions,
+): void {
+  logError(thrown, { function: invocation.function, invocation: invocation.id });
+  if (invocation.settled || res.writableEnded) return; // answered already: the log line is all there is to do
+  invocation.settled = true;
+  invocation.error = thrown;
+  const status = isFrameworkError(thrown) && thrown.status !== undefined ? thrown.status : 500;
+  if (status !== 500) return replyText(res, status, messageOf(thrown)); // bad input: the function did not run
+  replyText(res, 500, production ? "Internal Server Error" : messageOf(thrown), {
+    "X-Google-Status": word,
+    "X-OpenFunction-Status": word,
+  });
+}
+
+/**
+ * `next` as Express gives it: what a mounted application or `res.sendFile` does not answer ends here. An error that
+ * states a 4xx status (a missing file) is answered with it, any other is a failure of the function.
+ */
+export function nextOf(req: Request, res: Response): (err?: unknown) => void {
+  const invocation = currentInvocation();
+  return (err) => {
+    const status = err ? (err as { status?: unknown }).status : 404;
+    if (typeof status !== "number" || status < 400 || status > 499) invocation?.fail?.(err);
+    else if (!res.headersSent) replyText(res, status, err ? messageOf(err) : `Cannot ${req.method} ${req.path}`);
+  };
+}

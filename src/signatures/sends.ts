@@ -1,0 +1,109 @@
+/** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
+import { frameworkError, messageOf, type FrameworkError } from "../core/errors";
+import type { Invocation } from "../core/invocation";
+import type { Outputs } from "../dapr/outputs";
+import type { SendOptions, SendReply, SendResult } from "../functions/types";
+
+/** What a failed `ctx.send` rejects with: code FF_SEND_FAILED, and the result of every output. */
+export interface SendError extends FrameworkError {
+  results: SendResult[];
+}
+
+export class Sends {
+  readonly #outputs: Outputs;
+  readonly #invocation: Invocation;
+  readonly #open: TrackedSend<SendResult[]>[] = [];
+  readonly #lastOf = new Map<string, Promise<unknown>>();
+
+  constructor(outputs: Outputs, invocation: Invocation) {
+    this.#outputs = outputs;
+    this.#invocation = invocation;
+  }
+
+  send(data: unknown, output: string | undefined, options: SendOptions = {}): Promise<SendResult[]> {
+    const work = this.#sendAll(data, output, options);
+    const tracked = new TrackedSend<SendResult[]>((resolve, reject) => void work.then(resolve, reject));
+    tracked.silence();
+    this.#open.push(tracked);
+    return tracked;
+  }
+
+  /** Waits for every send, also for those made meanwhile. Rejects with the first failure that nobody handled. */
+  async settle(): Promise<void> {
+    let failure: { reason: unknown } | undefined;
+    for (let next = this.#open.shift(); next; next = this.#open.shift()) {
+      const reason = await next.outcome();
+      if (reason && !next.isHandled) failure ??= reason;
+    }
+    if (failure) throw failure.reason;
+  }
+
+  async #sendAll(data: unknown, output: string | undefined, options: SendOptions): Promise<SendResult[]> {
+    const { names } = this.#outputs;
+    if (output !== undefined && !names.includes(output)) {
+      throw frameworkError("FF_SEND_UNKNOWN_OUTPUT", { output, known: [...names] });
+    }
+    const wanted = output === undefined ? names : [output];
+    const results = await Promise.allSettled(wanted.map((name) => this.#sendInOrder(name, data, options)));
+    const failures = results.flatMap((result, index) =>
+      result.status === "rejected" ? [`output "${wanted[index]}": ${messageOf(result.reason)}`] : [],
+    );
+    if (failures.length > 0) throw sendError(failures, results);
+    return markSettled(results);
+  }
+
+  #sendInOrder(name: string, data: unknown, options: SendOptions): Promise<SendReply> {
+    const post = () => this.#outputs.send(name, data, options, this.#invocation);
+    const before = this.#lastOf.get(name);
+    const work = before ? before.then(post, post) : post();
+    this.#lastOf.set(name, work);
+    return work;
+  }
+}
+
+function sendError(failures: string[], results: SendResult[]): SendError {
+  const reason = results.find((result) => result.status === "rejected")?.reason;
+  return Object.assign(frameworkError("FF_SEND_FAILED", { failures }, { cause: reason }), { results });
+}
+
+const settledResults = new WeakSet<object>();
+
+function markSettled(results: SendResult[]): SendResult[] {
+  settledResults.add(results);
+  return results;
+}
+
+/** True for what `ctx.send` resolved to: returned by a function it counts as undefined, so that one-liners stay 204. */
+export function isSendResult(value: unknown): boolean {
+  return typeof value === "object" && value !== null && settledResults.has(value);
+}
+
+/**
+ * A promise that knows whether its failure was handled. `await`, `Promise.all` and `.catch` all come through
+ * `then` with a second argument, because a subclass is never unwrapped in the short way.
+ */
+class TrackedSend<T> extends Promise<T> {
+  isHandled = false;
+
+  // biome-ignore lint/suspicious/noThenProperty: the override is the point, see above
+  override then<A = T, B = never>(
+    onResolved?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    if (onRejected) this.isHandled = true;
+    return super.then(onResolved, onRejected);
+  }
+
+  /** No "unhandled rejection" for a send that is awaited at the end anyway. */
+  silence(): void {
+    super.then(undefined, () => undefined);
+  }
+
+  /** The failure, or undefined; does not count as handling. */
+  outcome(): Promise<{ reason: unknown } | undefined> {
+    return super.then(
+      () => undefined,
+      (reason) => ({ reason }),
+    );
+  }
+}
