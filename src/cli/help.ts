@@ -4,14 +4,18 @@ import yargs from "yargs";
 import { type Command, type Flag, flagsOf } from "../core/flags";
 
 const commandTexts: Record<Command, string> = {
-  serve: "Serve one function over HTTP, or as Dapr's callback when FUNC_CONTEXT says runtime Async (the default command)",
+  serve:
+    "Serve one function over HTTP, or as Dapr's callback when FUNC_CONTEXT says runtime Async (the default command)",
   dev: "Run Function CRs on this machine, with an embedded Dapr runtime and MQTT broker",
 };
 
 const examples: Record<Command, [string, string][]> = {
   serve: [
     ["$0 --target=hello", "serve the export `hello` of this folder's module on port 8080"],
-    ["$0 --target=stored --signature-type=cloudevent --port=9000", "serve a CloudEvents function on port 9000"],
+    [
+      "$0 --target=stored --signature-type=cloudevent --port=9000",
+      "serve a CloudEvents function on port 9000",
+    ],
   ],
   dev: [
     ["$0 dev -f function.yaml", "run the functions of a file"],
@@ -19,11 +23,17 @@ const examples: Record<Command, [string, string][]> = {
   ],
 };
 
-const exitCodesText = "Exit codes: 0 ended well, 1 cannot start, 16 the function crashed the process, 128+n at a second signal.";
+const exitCodesText =
+  "Exit codes: 0 ended well, 1 cannot start, 16 the function crashed the process, 128+n at a second signal.";
 
 /** A yargs parser that knows the options of one command. */
 export function parserFor(command: Command) {
-  const parser = yargs([]).scriptName("functions-framework").version(false).help(false).exitProcess(false).strictOptions();
+  const parser = yargs([])
+    .scriptName("functions-framework")
+    .version(false)
+    .help(false)
+    .exitProcess(false)
+    .strictOptions();
   for (const [name, flag] of flagsOf(command)) parser.option(name, optionOf(flag));
   return parser;
 }
@@ -52,6 +62,8 @@ function optionOf(flag: Flag) {
     type: flag.switch ? ("boolean" as const) : ("string" as const),
     ...(flag.alias && { alias: flag.alias }),
     ...(flag.repeatable && { array: true }),
-    defaultDescription: flag.defaultText ?? (flag.default === undefined || flag.default === false ? undefined : String(flag.default)),
+    defaultDescription:
+      flag.defaultText ??
+      (flag.default === undefined || flag.default === false ? undefined : String(flag.default)),
   };
 }

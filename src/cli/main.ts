@@ -1,12 +1,13 @@
 /** The command line: which command, how failures are told, the exit code. */
 import { frameworkError } from "../core/errors";
-import { exitCodes } from "../core/lifecycle";
 import { lazyRequire } from "../core/lazy";
+import { exitCodes } from "../core/lifecycle";
 import { logError } from "../core/log";
 
 // Loaded when chosen: `serve` must not pay for what it does not use.
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   serve: async (args) => (await import("./commands/serve.js")).serveCommand(args),
+  dev: async (args) => (await import("./commands/dev.js")).devCommand(args),
 };
 
 /** Runs one command; without a name it is `serve`. `--help` and `--version` work anywhere. */

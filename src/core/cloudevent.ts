@@ -14,9 +14,11 @@ export function invalidAttribute(event: Record<string, unknown>): InvalidAttribu
   for (const attribute of required) {
     const value = event[attribute];
     if (value === undefined || value === "") return { attribute, why: "is missing" };
-    if (typeof value !== "string") return { attribute, why: `must be a text, not ${value === null ? "null" : typeof value}` };
+    if (typeof value !== "string")
+      return { attribute, why: `must be a text, not ${value === null ? "null" : typeof value}` };
   }
-  if (event.specversion !== "1.0") return { attribute: "specversion", why: `must be "1.0", not "${event.specversion}"` };
+  if (event.specversion !== "1.0")
+    return { attribute: "specversion", why: `must be "1.0", not "${event.specversion}"` };
   for (const attribute of ["subject", "datacontenttype", "dataschema"]) {
     const value = event[attribute];
     if (value !== undefined && value !== null && (typeof value !== "string" || value === "")) {
@@ -24,15 +26,25 @@ export function invalidAttribute(event: Record<string, unknown>): InvalidAttribu
     }
   }
   const { time } = event;
-  if (time !== undefined && time !== null && !(typeof time === "string" && timestamp.test(time) && !Number.isNaN(Date.parse(time)))) {
+  if (
+    time !== undefined &&
+    time !== null &&
+    !(typeof time === "string" && timestamp.test(time) && !Number.isNaN(Date.parse(time)))
+  ) {
     return { attribute: "time", why: "must be an RFC 3339 timestamp" };
   }
   return undefined;
 }
 
 /** True for an object that carries a valid set of required attributes, an instance of the SDK's class included. */
-export function isCloudEvent(value: unknown): value is Record<string, unknown> & { id: string; source: string; type: string } {
-  return typeof value === "object" && value !== null && invalidAttribute(value as Record<string, unknown>) === undefined;
+export function isCloudEvent(
+  value: unknown,
+): value is Record<string, unknown> & { id: string; source: string; type: string } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    invalidAttribute(value as Record<string, unknown>) === undefined
+  );
 }
 
 /**
@@ -42,6 +54,8 @@ export function isCloudEvent(value: unknown): value is Record<string, unknown> &
 export function eventData(event: Record<string, unknown>): unknown {
   if (typeof event.data_base64 !== "string") return event.data;
   const bytes = Buffer.from(event.data_base64, "base64");
-  const contentType = parseContentType(typeof event.datacontenttype === "string" ? event.datacontenttype : undefined);
+  const contentType = parseContentType(
+    typeof event.datacontenttype === "string" ? event.datacontenttype : undefined,
+  );
   return isJson(contentType.type) || isText(contentType.type) ? decodeData(bytes, contentType) : bytes;
 }

@@ -24,11 +24,15 @@ export function parseContentType(header: string | undefined): ContentType {
 
 /** `application/json` and every `+json` type. */
 export function isJson(type: string | undefined): boolean {
-  return type !== undefined && (type === "application/json" || type === "text/json" || type.endsWith("+json"));
+  return (
+    type !== undefined && (type === "application/json" || type === "text/json" || type.endsWith("+json"))
+  );
 }
 
 export function isText(type: string | undefined): boolean {
-  return type !== undefined && (type.startsWith("text/") || type === "application/xml" || type.endsWith("+xml"));
+  return (
+    type !== undefined && (type.startsWith("text/") || type === "application/xml" || type.endsWith("+xml"))
+  );
 }
 
 /**
@@ -80,7 +84,8 @@ export function parseForm(bytes: Buffer, charset?: string): Record<string, unkno
   const text = decodeText(bytes, charset);
   if (text === "") return {};
   const parameters = text.split("&", parameterLimit + 1).length;
-  if (parameters > parameterLimit) throw frameworkError("FF_BODY_TOO_MANY_PARAMETERS", { limit: parameterLimit });
+  if (parameters > parameterLimit)
+    throw frameworkError("FF_BODY_TOO_MANY_PARAMETERS", { limit: parameterLimit });
   const qs = lazyRequire("qs") as typeof Qs;
   return qs.parse(text, { allowPrototypes: true, arrayLimit: Math.max(100, parameters), depth: 32 });
 }

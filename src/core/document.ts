@@ -1,7 +1,7 @@
 /** YAML and JSON documents whose values know their place in the file. */
 import { LineCounter, parseAllDocuments } from "yaml";
 
-import { frameworkError, type FrameworkError, type Place } from "./errors";
+import { type FrameworkError, frameworkError, type Place } from "./errors";
 
 export type Path = readonly (string | number)[];
 
@@ -13,7 +13,10 @@ export interface SourceDocument {
 }
 
 /** Reads every document of a YAML (or JSON) text. Syntax problems are FF_MANIFEST_SYNTAX, all of them. */
-export function readDocuments(text: string, file: string): { documents: SourceDocument[]; problems: FrameworkError[] } {
+export function readDocuments(
+  text: string,
+  file: string,
+): { documents: SourceDocument[]; problems: FrameworkError[] } {
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -24,7 +27,9 @@ export function readDocuments(text: string, file: string): { documents: SourceDo
   // With no content at all the parser returns an empty marker instead of a list.
   for (const document of [...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })]) {
     for (const error of document.errors) {
-      problems.push(frameworkError("FF_MANIFEST_SYNTAX", { why: error.message }, { place: placeAt(error.pos[0]) }));
+      problems.push(
+        frameworkError("FF_MANIFEST_SYNTAX", { why: error.message }, { place: placeAt(error.pos[0]) }),
+      );
     }
     if (document.errors.length > 0) continue;
     let value: unknown;
@@ -40,7 +45,9 @@ export function readDocuments(text: string, file: string): { documents: SourceDo
       value,
       placeOf(path) {
         for (let length = path.length; length > 0; length--) {
-          const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
+          const node = document.getIn(path.slice(0, length), true) as
+            | { range?: [number, number, number] }
+            | undefined;
           if (node?.range) return placeAt(node.range[0]);
         }
         return placeAt(document.contents?.range?.[0] ?? document.range[0]);

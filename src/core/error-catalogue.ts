@@ -26,7 +26,8 @@ export const catalogue = {
   // Listening
   FF_PORT_IN_USE: {
     message: (d: { port: number; flag?: string }) => `Port ${d.port} is already in use (EADDRINUSE).`,
-    hint: (d: { port: number; flag?: string }) => `Stop what listens there, or choose another with ${d.flag ?? "--port"}.`,
+    hint: (d: { port: number; flag?: string }) =>
+      `Stop what listens there, or choose another with ${d.flag ?? "--port"}.`,
   },
   FF_LISTEN_FAILED: {
     message: (d: { address: string; why: string }) => `Cannot listen on ${d.address}: ${d.why}.`,
@@ -42,7 +43,8 @@ export const catalogue = {
     message: (d: { file: string; why: string }) => `"${d.file}" is not valid JSON: ${d.why}.`,
   },
   FF_LOAD_FAILED: {
-    message: (d: { file: string; why: string }) => `The module "${d.file}" threw while it was loading: ${d.why}`,
+    message: (d: { file: string; why: string }) =>
+      `The module "${d.file}" threw while it was loading: ${d.why}`,
     hint: () => "Mend the error in the module; its own stack is shown above.",
   },
   FF_LOAD_DEPENDENCY: {
@@ -56,7 +58,8 @@ export const catalogue = {
       didYouMean(d.target, d.known) ?? "Export a function of that name, or choose one with --target.",
   },
   FF_TARGET_NOT_FUNCTION: {
-    message: (d: { target: string; type: string }) => `The target "${d.target}" is not a function but of type ${d.type}.`,
+    message: (d: { target: string; type: string }) =>
+      `The target "${d.target}" is not a function but of type ${d.type}.`,
     hint: () => "Export a function under that name, or choose another with --target.",
   },
   FF_TARGET_AMBIGUOUS: {
@@ -69,7 +72,8 @@ export const catalogue = {
       `"${d.name}" is no function name: 1 to 63 letters, digits, "-" and "_", the first a letter, the last a letter or digit.`,
   },
   FF_FUNCTION_NOT_CALLABLE: {
-    message: (d: { name: string; type: string }) => `What is registered as "${d.name}" is of type ${d.type}, not a function.`,
+    message: (d: { name: string; type: string }) =>
+      `What is registered as "${d.name}" is of type ${d.type}, not a function.`,
   },
   FF_SIGNATURE_CONFLICT: {
     message: (d: { name: string; signature: string }) =>
@@ -105,7 +109,8 @@ export const catalogue = {
   },
   FF_METHOD_NOT_ALLOWED: {
     status: 405,
-    message: (d: { method: string; allowed: string[] }) => `${d.method} is not allowed here, only ${d.allowed.join(", ")}.`,
+    message: (d: { method: string; allowed: string[] }) =>
+      `${d.method} is not allowed here, only ${d.allowed.join(", ")}.`,
   },
   FF_EVENT_INVALID: {
     status: 400,
@@ -143,14 +148,16 @@ export const catalogue = {
     message: (d: { failures: string[] }) => `Sending failed: ${d.failures.join("; ")}.`,
   },
   FF_SEND_UNSERIALISABLE: {
-    message: (d: { output: string; why: string }) => `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
+    message: (d: { output: string; why: string }) =>
+      `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
   },
   FF_SIDECAR_REFUSED: {
     message: (d: { path: string; status: number; errorCode?: string | undefined; text: string }) =>
       `The sidecar answered ${d.status}${d.errorCode ? ` ${d.errorCode}` : ""} to ${d.path}${d.text ? `: ${d.text}` : ""}`,
   },
   FF_SIDECAR_UNREACHABLE: {
-    message: (d: { origin: string; why: string }) => `The sidecar at ${d.origin} cannot be reached: ${d.why}.`,
+    message: (d: { origin: string; why: string }) =>
+      `The sidecar at ${d.origin} cannot be reached: ${d.why}.`,
     hint: () => "Is a Dapr sidecar running, and does DAPR_HTTP_PORT name its port?",
   },
   FF_SDK_MISSING: {
@@ -203,7 +210,8 @@ export const catalogue = {
   },
   // Processes and brokers
   FF_INSTANCE_EXITED: {
-    message: (d: { function: string; how: string }) => `The process of function "${d.function}" ended with ${d.how} before it was ready.`,
+    message: (d: { function: string; how: string }) =>
+      `The process of function "${d.function}" ended with ${d.how} before it was ready.`,
   },
   FF_INSTANCE_START_TIMEOUT: {
     message: (d: { function: string; seconds: number }) =>
@@ -211,7 +219,8 @@ export const catalogue = {
     hint: () => "Does its module wait for something at load (a top-level await)?",
   },
   FF_INSTANCE_CRASHED: {
-    message: (d: { function: string; how: string }) => `The process of function "${d.function}" ended with ${d.how}.`,
+    message: (d: { function: string; how: string }) =>
+      `The process of function "${d.function}" ended with ${d.how}.`,
   },
   FF_BROKER_UNREACHABLE: {
     message: (d: { component: string; address: string; why: string }) =>
@@ -235,4 +244,5 @@ export const catalogue = {
 } as const;
 
 export type ErrorCode = keyof typeof catalogue;
-export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof catalogue)[C]["message"]> extends [infer D] ? D : Record<string, never>;
+export type ErrorDetails<C extends ErrorCode> =
+  Parameters<(typeof catalogue)[C]["message"]> extends [infer D] ? D : Record<string, never>;

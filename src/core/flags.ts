@@ -44,7 +44,10 @@ const seconds: FlagKind<number> = {
   allowed: "a number of seconds, such as 10 or 0.5",
   parse: (value) => (/^\d{1,9}(\.\d+)?s?$/.test(value) ? Number.parseFloat(value) : undefined),
 };
-const bytes: FlagKind<number> = { allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes', parse: parseBytes };
+const bytes: FlagKind<number> = {
+  allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes',
+  parse: parseBytes,
+};
 const onOff: FlagKind<boolean> = {
   allowed: "true or false",
   parse: (value) => ({ true: true, false: false, 1: true, 0: false })[value.toLowerCase()],
@@ -58,68 +61,130 @@ const both = ["serve", "dev"] as const;
 
 export const flags = {
   target: {
-    ...text, env: "FUNCTION_TARGET", defaultText: '"function", or the only function there is',
-    help: "Name of the function to serve; dots walk into nested exports.", group: "Function", commands: ["serve"],
+    ...text,
+    env: "FUNCTION_TARGET",
+    defaultText: '"function", or the only function there is',
+    help: "Name of the function to serve; dots walk into nested exports.",
+    group: "Function",
+    commands: ["serve"],
   },
   source: {
-    ...text, env: "FUNCTION_SOURCE", defaultText: "the working folder",
-    help: "File or folder of the module.", group: "Function", commands: ["serve"],
+    ...text,
+    env: "FUNCTION_SOURCE",
+    defaultText: "the working folder",
+    help: "File or folder of the module.",
+    group: "Function",
+    commands: ["serve"],
   },
   "signature-type": {
-    ...oneOf("http", "cloudevent", "openfunction"), env: "FUNCTION_SIGNATURE_TYPE", default: "http",
-    help: "How the function is called; a registration in code wins.", group: "Function", commands: ["serve"],
+    ...oneOf("http", "cloudevent", "openfunction"),
+    env: "FUNCTION_SIGNATURE_TYPE",
+    default: "http",
+    help: "How the function is called; a registration in code wins.",
+    group: "Function",
+    commands: ["serve"],
   },
   context: {
-    ...text, env: "FUNC_CONTEXT",
-    help: "Function context as JSON: runtime, inputs, outputs.", group: "Function", commands: ["serve"],
+    ...text,
+    env: "FUNC_CONTEXT",
+    help: "Function context as JSON: runtime, inputs, outputs.",
+    group: "Function",
+    commands: ["serve"],
   },
   file: {
-    ...text, alias: "f", repeatable: true, defaultText: "function.yaml, function.yml or every CR of the working folder",
-    help: "Function CR, or a folder with some.", group: "Function", commands: ["dev"],
+    ...text,
+    alias: "f",
+    repeatable: true,
+    defaultText: "function.yaml, function.yml or every CR of the working folder",
+    help: "Function CR, or a folder with some.",
+    group: "Function",
+    commands: ["dev"],
   },
   port: {
-    ...port, env: "PORT", default: 8080,
-    help: "Port to listen on; 0 is any free one.", group: "Server", commands: both,
+    ...port,
+    env: "PORT",
+    default: 8080,
+    help: "Port to listen on; 0 is any free one.",
+    group: "Server",
+    commands: both,
   },
   host: {
-    ...text, env: "FF_HOST", default: "::",
-    help: "Address to listen on.", group: "Server", commands: ["serve"],
+    ...text,
+    env: "FF_HOST",
+    default: "::",
+    help: "Address to listen on.",
+    group: "Server",
+    commands: ["serve"],
   },
   "body-limit": {
-    ...bytes, env: "FF_BODY_LIMIT", default: 1024 ** 3,
-    help: "Largest request body; above it 413.", group: "Server", commands: ["serve"],
+    ...bytes,
+    env: "FF_BODY_LIMIT",
+    default: 1024 ** 3,
+    help: "Largest request body; above it 413.",
+    group: "Server",
+    commands: ["serve"],
   },
   "grace-period": {
-    ...seconds, env: "FF_GRACE_PERIOD", default: 10,
-    help: "Seconds to finish what is in flight after SIGTERM or SIGINT.", group: "Server", commands: both,
+    ...seconds,
+    env: "FF_GRACE_PERIOD",
+    default: 10,
+    help: "Seconds to finish what is in flight after SIGTERM or SIGINT.",
+    group: "Server",
+    commands: both,
   },
   "dapr-port": {
-    ...port, default: 3500,
-    help: "Sidecar of the first function; the others get free ports.", group: "Local runtime", commands: ["dev"],
+    ...port,
+    default: 3500,
+    help: "Sidecar of the first function; the others get free ports.",
+    group: "Local runtime",
+    commands: ["dev"],
   },
   "mqtt-port": {
-    ...port, default: 1883,
-    help: "Embedded MQTT broker.", group: "Local runtime", commands: ["dev"],
+    ...port,
+    default: 1883,
+    help: "Embedded MQTT broker.",
+    group: "Local runtime",
+    commands: ["dev"],
   },
   brokers: {
-    ...oneOf("embedded", "declared"), default: "embedded",
-    help: "Use the embedded broker, or connect to those the CR names.", group: "Local runtime", commands: ["dev"],
+    ...oneOf("embedded", "declared"),
+    default: "embedded",
+    help: "Use the embedded broker, or connect to those the CR names.",
+    group: "Local runtime",
+    commands: ["dev"],
   },
   json: {
-    ...onOff, switch: true, default: false,
-    help: "One JSON object a line on stdout, nothing else.", group: "Output", commands: ["dev"],
+    ...onOff,
+    switch: true,
+    default: false,
+    help: "One JSON object a line on stdout, nothing else.",
+    group: "Output",
+    commands: ["dev"],
   },
   "log-format": {
-    ...oneOf("pretty", "json"), env: "FF_LOG_FORMAT", defaultText: "pretty on a terminal, else json",
-    help: "Form of the framework's own lines on stderr.", group: "Output", commands: both,
+    ...oneOf("pretty", "json"),
+    env: "FF_LOG_FORMAT",
+    defaultText: "pretty on a terminal, else json",
+    help: "Form of the framework's own lines on stderr.",
+    group: "Output",
+    commands: both,
   },
   "log-level": {
-    ...oneOf("debug", "info", "warn", "error"), env: "FF_LOG_LEVEL", default: "info",
-    help: "Lines below this level are left out.", group: "Output", commands: both,
+    ...oneOf("debug", "info", "warn", "error"),
+    env: "FF_LOG_LEVEL",
+    default: "info",
+    help: "Lines below this level are left out.",
+    group: "Output",
+    commands: both,
   },
   verbose: {
-    ...onOff, switch: true, env: "FF_VERBOSE", default: false,
-    help: "Show the framework's own stack frames with errors.", group: "Output", commands: both,
+    ...onOff,
+    switch: true,
+    env: "FF_VERBOSE",
+    default: false,
+    help: "Show the framework's own stack frames with errors.",
+    group: "Output",
+    commands: both,
   },
 } satisfies Record<string, Flag>;
 
@@ -145,30 +210,44 @@ export function flagsOf(command: Command): [FlagName, Flag][] {
 /** Reads `serve`'s arguments. An unknown flag is a warning with the nearest name, as a drop-in must start all the same. */
 export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFlags {
   const rows = flagsOf("serve");
-  const options = Object.fromEntries(rows.map(([name, flag]) => [name, { type: flag.switch ? "boolean" : "string" } as const]));
+  const options = Object.fromEntries(
+    rows.map(([name, flag]) => [name, { type: flag.switch ? "boolean" : "string" } as const]),
+  );
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
   const given = new Map<string, string | undefined>();
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     if (!(token.name in options)) {
       const suggestion = nearest(token.name, Object.keys(options));
-      log.warn(`Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`);
+      log.warn(
+        `Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`,
+      );
       continue;
     }
-    given.set(token.name, token.value ?? ((flags[token.name as FlagName] as Flag).switch ? "true" : undefined));
+    given.set(
+      token.name,
+      token.value ?? ((flags[token.name as FlagName] as Flag).switch ? "true" : undefined),
+    );
   }
   return resolveFlags("serve", given, env);
 }
 
 /** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
-export function resolveFlags(command: Command, given: ReadonlyMap<string, unknown>, env: NodeJS.ProcessEnv): ParsedFlags {
+export function resolveFlags(
+  command: Command,
+  given: ReadonlyMap<string, unknown>,
+  env: NodeJS.ProcessEnv,
+): ParsedFlags {
   const values: Partial<Record<FlagName, unknown>> = {};
   const explicit = new Set<FlagName>();
   for (const [name, flag] of flagsOf(command)) {
     const stated = given.get(name);
-    if (flag.repeatable && Array.isArray(stated)) values[name] = stated.map((value) => parseValue(name, flag, String(value)));
+    if (flag.repeatable && Array.isArray(stated))
+      values[name] = stated.map((value) => parseValue(name, flag, String(value)));
     else {
-      const raw = [stated, flag.env === undefined ? undefined : env[flag.env]].find((value) => value !== undefined && value !== "");
+      const raw = [stated, flag.env === undefined ? undefined : env[flag.env]].find(
+        (value) => value !== undefined && value !== "",
+      );
       values[name] = raw === undefined ? flag.default : parseValue(name, flag, String(raw));
       if (raw === undefined) continue;
     }
@@ -180,7 +259,12 @@ export function resolveFlags(command: Command, given: ReadonlyMap<string, unknow
 function parseValue(name: string, flag: Flag, value: string): unknown {
   const parsed = flag.parse(value);
   if (parsed === undefined) {
-    throw frameworkError("FF_OPTION_INVALID", { flag: `--${name}`, env: flag.env, value, allowed: flag.allowed });
+    throw frameworkError("FF_OPTION_INVALID", {
+      flag: `--${name}`,
+      env: flag.env,
+      value,
+      allowed: flag.allowed,
+    });
   }
   return parsed;
 }

@@ -1,4 +1,5 @@
 /** HTTP rules that several rooms share. */
+import { timingSafeEqual } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { isIP } from "node:net";
 
@@ -18,20 +19,37 @@ export const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /** Answers a small text; `nosniff`, so that a browser never reads it as a page. */
-export function replyText(res: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+export function replyText(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
   reply(res, status, "text/plain; charset=utf-8", text, headers);
 }
 
-export function replyJson(res: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+export function replyJson(
+  res: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+): void {
   reply(res, status, "application/json", JSON.stringify(value), headers);
 }
 
-function reply(res: ServerResponse, status: number, type: string, text: string, headers: Record<string, string>): void {
+function reply(
+  res: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  headers: Record<string, string>,
+): void {
   if (res.headersSent) {
     res.destroy(); // a half-written answer must look broken, not finished
     return;
   }
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  // What was prepared for another answer does not belong to this one.
+  for (const name of res.getHeaderNames()) if (name !== "connection") res.removeHeader(name);
   res.writeHead(status, {
     ...headers,
     "Content-Type": type,
@@ -44,7 +62,10 @@ function reply(res: ServerResponse, status: number, type: string, text: string, 
 /** True when the Host header names this machine: a page elsewhere cannot reach us through DNS it controls. */
 export function isLocalHost(host: string | undefined): boolean {
   if (host === undefined) return true; // HTTP/1.0 tools; browsers always send one
-  const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "").toLowerCase();
+  const name = host
+    .replace(/:\d+$/, "")
+    .replace(/^\[|\]$/g, "")
+    .toLowerCase();
   return name === "localhost" || name.endsWith(".localhost") || isIP(name) !== 0;
 }
 
@@ -52,6 +73,12 @@ export function isLocalHost(host: string | undefined): boolean {
 export function isForeignOrigin(origin: string | undefined): boolean {
   if (origin === undefined) return false;
   return !URL.canParse(origin) || !isLocalHost(new URL(origin).host);
+}
+
+/** Compares a token header in a time that does not depend on where it differs. */
+export function isToken(given: string | string[] | undefined, token: string): boolean {
+  const [a, b] = [Buffer.from(String(given ?? "")), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /** A URL whose password is not shown. */

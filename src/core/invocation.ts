@@ -65,6 +65,10 @@ export function currentInvocation(): Invocation | undefined {
 }
 
 /** Runs `work` so that everything it starts belongs to the invocation. */
-export function runInvocation<A extends unknown[], R>(invocation: Invocation, work: (...args: A) => R, ...args: A): R {
+export function runInvocation<A extends unknown[], R>(
+  invocation: Invocation,
+  work: (...args: A) => R,
+  ...args: A
+): R {
   return storage.run(invocation, work, ...args);
 }

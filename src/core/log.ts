@@ -20,7 +20,11 @@ export interface LogSettings {
   verbose: boolean;
 }
 
-const settings: LogSettings = { format: process.stderr.isTTY ? "pretty" : "json", level: "info", verbose: false };
+const settings: LogSettings = {
+  format: process.stderr.isTTY ? "pretty" : "json",
+  level: "info",
+  verbose: false,
+};
 
 /** Changes the settings of the process; what is not given stays. */
 export function configureLog(changes: Partial<LogSettings>): void {
@@ -47,19 +51,37 @@ export function createLogger(fields: LogFields = {}): Logger {
 /** The logger of the framework itself. */
 export const log: Logger = createLogger();
 
+/** The settings in force. */
+export function logSettings(): Readonly<LogSettings> {
+  return settings;
+}
+
 /** One error for a reader: code, sentence, place, what to try; the user's own stack when their code threw. */
 export function logError(thrown: unknown, fields: LogFields = {}): void {
-  if (settings.format === "json") return log.error(messageOf(thrown), { ...describeError(thrown), ...fields });
+  if (settings.format === "json")
+    return log.error(messageOf(thrown), { ...describeError(thrown), ...fields });
   write("error", explainError(thrown), fields);
 }
 
 /** The fields of an error in JSON lines and `--json` objects. */
-export function describeError(thrown: unknown): { code: string; message: string; place?: string; hint?: string; stack?: string } {
+export function describeError(thrown: unknown): {
+  code: string;
+  message: string;
+  place?: string;
+  hint?: string;
+  stack?: string;
+} {
   if (!isFrameworkError(thrown)) {
     return { code: "FF_FUNCTION_FAILED", message: messageOf(thrown), ...stackOf(thrown) };
   }
   const { code, message, place, hint, cause } = thrown;
-  return { code, message, ...(place && { place: formatPlace(place) }), ...(hint && { hint }), ...stackOf(cause) };
+  return {
+    code,
+    message,
+    ...(place && { place: formatPlace(place) }),
+    ...(hint && { hint }),
+    ...stackOf(cause),
+  };
 }
 
 /** The same as text of several lines. */
@@ -93,7 +115,9 @@ function isOwnFrame(line: string): boolean {
 
 function write(level: LogLevel, message: string, fields: LogFields): void {
   if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return;
-  process.stderr.write(settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields));
+  process.stderr.write(
+    settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields),
+  );
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
@@ -101,7 +125,9 @@ function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
 }
 
 function prettyLine(level: LogLevel, message: string, fields: LogFields): string {
-  const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const pairs = Object.entries(fields).map(
+    ([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
   const label = level === "info" ? "" : `${level}: `;
   return `${label}${message}${pairs.join("")}\n`;
 }

@@ -33,7 +33,10 @@ export interface HttpClientOptions {
 }
 
 /** Opens nothing before the first request. The pool alone: all of undici costs four times its 22 ms. */
-export function createHttpClient(origin: string, { timeout = 30_000, connections = 128 }: HttpClientOptions = {}): HttpClient {
+export function createHttpClient(
+  origin: string,
+  { timeout = 30_000, connections = 128 }: HttpClientOptions = {},
+): HttpClient {
   let pool: Pool | undefined;
 
   function open(): Pool {
@@ -52,9 +55,13 @@ export function createHttpClient(origin: string, { timeout = 30_000, connections
     request({ method, path, headers = {}, body, signal }) {
       pool ??= open();
       return new Promise((resolve, reject) => {
-        const refuse = (err: unknown) => reject(frameworkError("FF_SIDECAR_UNREACHABLE", { origin, why: messageOf(err) }, { cause: err }));
+        const refuse = (err: unknown) =>
+          reject(frameworkError("FF_SIDECAR_UNREACHABLE", { origin, why: messageOf(err) }, { cause: err }));
         if (signal?.aborted) return refuse(signal.reason);
-        (pool as Pool).dispatch({ method, path, headers, body: body ?? null }, new Collector(resolve, refuse, signal));
+        (pool as Pool).dispatch(
+          { method, path, headers, body: body ?? null },
+          new Collector(resolve, refuse, signal),
+        );
       });
     },
     close: async () => pool?.close(),
@@ -71,7 +78,11 @@ class Collector implements Dispatcher.DispatchHandler {
   #headers: ClientReply["headers"] = {};
   #abort: (() => void) | undefined;
 
-  constructor(resolve: (reply: ClientReply) => void, reject: (err: unknown) => void, signal: AbortSignal | undefined) {
+  constructor(
+    resolve: (reply: ClientReply) => void,
+    reject: (err: unknown) => void,
+    signal: AbortSignal | undefined,
+  ) {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#signal = signal;
@@ -85,7 +96,11 @@ class Collector implements Dispatcher.DispatchHandler {
     else signal.addEventListener("abort", this.#abort, { once: true });
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ClientReply["headers"]): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ClientReply["headers"],
+  ): void {
     this.#status = status;
     this.#headers = headers;
   }

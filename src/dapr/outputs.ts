@@ -39,8 +39,15 @@ export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): O
         publish("send", { ...news, ms: performance.now() - started, ok: true, status: reply.status });
         return reply;
       } catch (err) {
-        const status = isFrameworkError(err) ? (err.cause as { status?: number } | undefined)?.status : undefined;
-        publish("send", { ...news, ms: performance.now() - started, ok: false, ...(status !== undefined && { status }) });
+        const status = isFrameworkError(err)
+          ? (err.cause as { status?: number } | undefined)?.status
+          : undefined;
+        publish("send", {
+          ...news,
+          ms: performance.now() - started,
+          ok: false,
+          ...(status !== undefined && { status }),
+        });
         throw err;
       }
     },
@@ -48,7 +55,12 @@ export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): O
   };
 }
 
-function requestFor(output: string, component: OpenFunctionComponent, data: unknown, options: SendOptions): ClientRequest {
+function requestFor(
+  output: string,
+  component: OpenFunctionComponent,
+  data: unknown,
+  options: SendOptions,
+): ClientRequest {
   const metadata = { ...component.metadata, ...options.metadata };
   return component.componentType.startsWith("bindings.")
     ? bindingRequest(output, component, data, metadata, options)
@@ -84,11 +96,18 @@ function publishRequest(
   metadata: Record<string, string>,
   { contentType }: SendOptions,
 ): ClientRequest {
-  const query = Object.entries(metadata).map(([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  const query = Object.entries(metadata).map(
+    ([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
   const topic = uri.split("/").map(encodeURIComponent).join("/");
   const path = `/v1.0/publish/${encodeURIComponent(componentName)}/${topic}${query.length > 0 ? `?${query.join("&")}` : ""}`;
   if (ArrayBuffer.isView(data)) {
-    return { method: "POST", path, headers: { "content-type": contentType ?? "application/octet-stream" }, body: bytesOf(data) };
+    return {
+      method: "POST",
+      path,
+      headers: { "content-type": contentType ?? "application/octet-stream" },
+      body: bytesOf(data),
+    };
   }
   const type = contentType ?? (isCloudEvent(data) ? "application/cloudevents+json" : "application/json");
   // A text with its own content type is that text; without one it is a JSON string, as upstream sends it.
@@ -113,7 +132,11 @@ function refusal(path: string, status: number, body: Buffer): Error {
   const parsed = parseLoosely(text) as { errorCode?: unknown; message?: unknown } | undefined;
   const errorCode = typeof parsed?.errorCode === "string" ? parsed.errorCode : undefined;
   const message = typeof parsed?.message === "string" ? parsed.message : text.slice(0, 500);
-  return frameworkError("FF_SIDECAR_REFUSED", { path, status, errorCode, text: message }, { cause: { status, errorCode, message } });
+  return frameworkError(
+    "FF_SIDECAR_REFUSED",
+    { path, status, errorCode, text: message },
+    { cause: { status, errorCode, message } },
+  );
 }
 
 function replyData(body: Buffer): unknown {

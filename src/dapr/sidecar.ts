@@ -15,7 +15,9 @@ export interface Sidecar {
  */
 export function sidecarFrom(env: NodeJS.ProcessEnv): Sidecar {
   const stated = env.DAPR_HOST || env.DAPR_SIDECAR_IP || "127.0.0.1";
-  const address = /^https?:\/\//.test(stated) ? stated : `http://${isBareIpv6(stated) ? `[${stated}]` : stated}`;
+  const address = /^https?:\/\//.test(stated)
+    ? stated
+    : `http://${isBareIpv6(stated) ? `[${stated}]` : stated}`;
   const url = new URL(env.DAPR_HTTP_ENDPOINT || address);
   if (!env.DAPR_HTTP_ENDPOINT && url.port === "") url.port = env.DAPR_HTTP_PORT || "3500";
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));

@@ -26,7 +26,10 @@ export interface LoadOptions {
 }
 
 /** Errors: FF_LOAD_*, FF_TARGET_*, and what the module throws while it loads (as the cause of FF_LOAD_FAILED). */
-export async function loadFunction({ source = process.cwd(), target }: LoadOptions = {}): Promise<LoadedFunction> {
+export async function loadFunction({
+  source = process.cwd(),
+  target,
+}: LoadOptions = {}): Promise<LoadedFunction> {
   const file = locateModule(source);
   const exported = await importModule(file);
   return pickFunction(exported, file, target);
@@ -41,7 +44,8 @@ async function importModule(file: string): Promise<unknown> {
     if (isNativeError(err) && (err as NodeJS.ErrnoException).code === "ERR_REQUIRE_ASYNC_MODULE") {
       return await import(pathToFileURL(file).href);
     }
-    if (isNativeError(err) && err.name === "SyntaxError" && !isEsModule(file)) return await importAsFallback(file, err);
+    if (isNativeError(err) && err.name === "SyntaxError" && !isEsModule(file))
+      return await importAsFallback(file, err);
     throw loadError(file, err);
   }
 }
@@ -59,7 +63,11 @@ function loadError(file: string, thrown: unknown): Error {
   if (isFrameworkError(thrown)) return thrown;
   const missing = missingDependency(thrown);
   if (missing) return frameworkError("FF_LOAD_DEPENDENCY", { file, name: missing }, { cause: thrown });
-  return frameworkError("FF_LOAD_FAILED", { file, why: messageOf(thrown) }, { cause: thrown, place: { file } });
+  return frameworkError(
+    "FF_LOAD_FAILED",
+    { file, why: messageOf(thrown) },
+    { cause: thrown, place: { file } },
+  );
 }
 
 function missingDependency(thrown: unknown): string | undefined {
@@ -90,11 +98,14 @@ interface Found {
 function lookUp(exported: unknown, target: string): Found {
   const registered = registry().get(target);
   if (registered) return { value: registered.function, signature: registered.signature };
-  if (target === "default" && typeof exported === "function") return { value: exported, signature: undefined };
+  if (target === "default" && typeof exported === "function")
+    return { value: exported, signature: undefined };
   let value = exported;
   for (const key of target.split(".")) {
-    if (value === null || (typeof value !== "object" && typeof value !== "function")) return { value: undefined, signature: undefined };
-    value = Object.hasOwn(value, key) || isModule(value) ? (value as Record<string, unknown>)[key] : undefined;
+    if (value === null || (typeof value !== "object" && typeof value !== "function"))
+      return { value: undefined, signature: undefined };
+    value =
+      Object.hasOwn(value, key) || isModule(value) ? (value as Record<string, unknown>)[key] : undefined;
   }
   return { value, signature: undefined };
 }
@@ -103,7 +114,10 @@ function isModule(value: object): boolean {
   return Object.prototype.toString.call(value) === "[object Module]";
 }
 
-function check({ value, signature }: Found, target: string): Pick<LoadedFunction, "name" | "function" | "signature"> {
+function check(
+  { value, signature }: Found,
+  target: string,
+): Pick<LoadedFunction, "name" | "function" | "signature"> {
   const type = value === null ? "null" : isClass(value) ? "class" : typeof value;
   if (type !== "function") throw frameworkError("FF_TARGET_NOT_FUNCTION", { target, type });
   return { name: target, function: value as UserFunction, signature };

@@ -36,7 +36,10 @@ export function http(name: string, fn: HttpFunction): void {
 }
 
 /** Registers a CloudEvents function: `functions.cloudEvent("stored", (event) => save(event.data))`. */
-export function cloudEvent<T = unknown>(name: string, fn: CloudEventFunction<T> | CloudEventFunctionWithCallback<T>): void {
+export function cloudEvent<T = unknown>(
+  name: string,
+  fn: CloudEventFunction<T> | CloudEventFunctionWithCallback<T>,
+): void {
   register(name, "cloudevent", fn as UserFunction);
 }
 
@@ -58,7 +61,9 @@ function register(name: string, signature: SignatureType, fn: UserFunction): voi
   const place = callerPlace();
   const known = registry().get(name);
   if (known && known.function !== fn) {
-    log.warn(`The function "${name}" is registered twice; the second at ${place} replaces the first at ${known.place}.`);
+    log.warn(
+      `The function "${name}" is registered twice; the second at ${place} replaces the first at ${known.place}.`,
+    );
   }
   registry().set(name, { name, signature, function: fn, place });
 }
@@ -67,5 +72,8 @@ function register(name: string, signature: SignatureType, fn: UserFunction): voi
 function callerPlace(): string {
   const frames = (new Error().stack ?? "").split("\n").slice(1);
   const frame = frames.find((line) => !line.includes(__filename));
-  return /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace(/^file:\/\//, "") ?? "an unknown place";
+  return (
+    /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace(/^file:\/\//, "") ??
+    "an unknown place"
+  );
 }

@@ -3,7 +3,10 @@ import type { DaprClient } from "@dapr/dapr";
 import type { CloudEventV1 } from "cloudevents";
 import type * as express from "express";
 
+import type { FunctionContext } from "../core/function-context";
 import type { Logger } from "../core/log";
+
+export type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
 
 /** Express's request, plus the bytes of the body. */
 export interface Request extends express.Request {
@@ -23,7 +26,10 @@ export type HttpFunction = (req: Request, res: Response, next?: express.NextFunc
 export type CloudEventFunction<T = unknown> = (event: CloudEvent<T>) => unknown;
 
 /** `(event, callback)`: chosen when the function declares two parameters. */
-export type CloudEventFunctionWithCallback<T = unknown> = (event: CloudEvent<T>, callback: Callback) => unknown;
+export type CloudEventFunctionWithCallback<T = unknown> = (
+  event: CloudEvent<T>,
+  callback: Callback,
+) => unknown;
 
 export type Callback = (error?: unknown, result?: unknown) => void;
 
@@ -36,32 +42,6 @@ export type SignatureType = "http" | "cloudevent" | "openfunction";
 export const signatureTypes: readonly SignatureType[] = ["http", "cloudevent", "openfunction"];
 
 export type UserFunction = (...args: never[]) => unknown;
-
-/** A binding or topic that the function context declares. */
-export interface OpenFunctionComponent {
-  /** The real name of the Dapr component. */
-  componentName: string;
-  /** Such as `bindings.mqtt3` or `pubsub.redis`. */
-  componentType: string;
-  /** Topic of a pub/sub component. */
-  uri?: string;
-  /** Operation of an output binding, `create` where the platform says nothing else. */
-  operation?: string;
-  metadata?: Record<string, string>;
-}
-
-/** FUNC_CONTEXT, checked. */
-export interface FunctionContext {
-  name: string;
-  version?: string;
-  /** `Async`: fed by Dapr. `Knative`: served over HTTP. */
-  runtime: "Async" | "Knative";
-  port?: string;
-  inputs: Record<string, OpenFunctionComponent>;
-  outputs: Record<string, OpenFunctionComponent>;
-  /** Fields we do not know are kept as they are. */
-  [field: string]: unknown;
-}
 
 /** One output's result of {@link OpenFunctionContext.send}. */
 export type SendResult = PromiseSettledResult<SendReply>;

@@ -1,14 +1,17 @@
 /** FUNC_CONTEXT: what the platform tells a function about its inputs and outputs. Checked whole, all problems at once. */
 import { frameworkError, messageOf } from "../core/errors";
+import type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
 import { listed } from "../core/suggest";
-import type { FunctionContext, OpenFunctionComponent } from "../functions/types";
 
 /** Errors: FF_CONTEXT_SYNTAX with the position, FF_CONTEXT_INVALID with every problem. */
 export function parseFunctionContext(text: string, variable = "FUNC_CONTEXT"): FunctionContext {
   const value = parse(text, variable);
   const problems: string[] = [];
   if (!isRecord(value)) {
-    throw frameworkError("FF_CONTEXT_INVALID", { variable, problems: [`it must be an object, not ${describe(value)}`] });
+    throw frameworkError("FF_CONTEXT_INVALID", {
+      variable,
+      problems: [`it must be an object, not ${describe(value)}`],
+    });
   }
   checkText(value, "name", problems, { optional: true });
   checkText(value, "version", problems, { optional: true });
@@ -18,14 +21,23 @@ export function parseFunctionContext(text: string, variable = "FUNC_CONTEXT"): F
   const outputs = checkComponents(value.outputs, "outputs", problems);
   checkRepeatedInputs(inputs, problems);
   if (problems.length > 0) throw frameworkError("FF_CONTEXT_INVALID", { variable, problems });
-  return { ...value, name: typeof value.name === "string" ? value.name : "", runtime, inputs, outputs } as FunctionContext;
+  return {
+    ...value,
+    name: typeof value.name === "string" ? value.name : "",
+    runtime,
+    inputs,
+    outputs,
+  } as FunctionContext;
 }
 
 function parse(text: string, variable: string): unknown {
   try {
     return JSON.parse(text);
   } catch (err) {
-    throw frameworkError("FF_CONTEXT_SYNTAX", { variable, why: `${messageOf(err)}${positionOf(text, messageOf(err))}` });
+    throw frameworkError("FF_CONTEXT_SYNTAX", {
+      variable,
+      why: `${messageOf(err)}${positionOf(text, messageOf(err))}`,
+    });
   }
 }
 
@@ -49,12 +61,17 @@ function checkRuntime(value: unknown, problems: string[]): FunctionContext["runt
 function checkPort(value: unknown, problems: string[]): void {
   if (value === undefined || value === "") return;
   const port = Number(value);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`port must be a number from 1 to 65535, not ${describe(value)}`);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    problems.push(`port must be a number from 1 to 65535, not ${describe(value)}`);
 }
 
 const kinds = ["bindings", "pubsub"];
 
-function checkComponents(value: unknown, field: "inputs" | "outputs", problems: string[]): Record<string, OpenFunctionComponent> {
+function checkComponents(
+  value: unknown,
+  field: "inputs" | "outputs",
+  problems: string[],
+): Record<string, OpenFunctionComponent> {
   if (value === undefined || value === null) return {};
   if (!isRecord(value)) {
     problems.push(`${field} must be an object of components, not ${describe(value)}`);
@@ -69,8 +86,12 @@ function checkComponents(value: unknown, field: "inputs" | "outputs", problems: 
     checkText(component, "componentName", problems, { path });
     if (!checkText(component, "componentType", problems, { path })) continue;
     const kind = String(component.componentType).split(".")[0] ?? "";
-    if (!kinds.includes(kind)) problems.push(`${path}.componentType must begin with ${listed(kinds)}, not be "${component.componentType}"`);
-    if (kind === "pubsub") checkText(component, "uri", problems, { path, why: ": the topic of a pub/sub component" });
+    if (!kinds.includes(kind))
+      problems.push(
+        `${path}.componentType must begin with ${listed(kinds)}, not be "${component.componentType}"`,
+      );
+    if (kind === "pubsub")
+      checkText(component, "uri", problems, { path, why: ": the topic of a pub/sub component" });
     checkMetadata(component.metadata, path, problems);
   }
   return value as Record<string, OpenFunctionComponent>;
@@ -81,7 +102,8 @@ function checkMetadata(value: unknown, path: string, problems: string[]): void {
   if (!isRecord(value)) problems.push(`${path}.metadata must be an object of texts, not ${describe(value)}`);
   else {
     for (const [name, entry] of Object.entries(value)) {
-      if (typeof entry !== "string") problems.push(`${path}.metadata.${name} must be a text, not ${describe(entry)}`);
+      if (typeof entry !== "string")
+        problems.push(`${path}.metadata.${name} must be a text, not ${describe(entry)}`);
     }
   }
 }
@@ -92,7 +114,9 @@ function checkRepeatedInputs(inputs: Record<string, OpenFunctionComponent>, prob
   for (const [name, component] of Object.entries(inputs)) {
     if (!isRecord(component)) continue;
     const isTopic = String(component.componentType).startsWith("pubsub");
-    const source = isTopic ? `topic "${component.uri}" of "${component.componentName}"` : `binding "${component.componentName}"`;
+    const source = isTopic
+      ? `topic "${component.uri}" of "${component.componentName}"`
+      : `binding "${component.componentName}"`;
     const first = seen.get(source);
     if (first === undefined) seen.set(source, name);
     else problems.push(`inputs.${name} reads the same ${source} as inputs.${first}`);
@@ -105,11 +129,24 @@ interface TextRule {
   why?: string;
 }
 
-function checkText(owner: Record<string, unknown>, field: string, problems: string[], { path, optional = false, why = "" }: TextRule): boolean {
+function checkText(
+  owner: Record<string, unknown>,
+  field: string,
+  problems: string[],
+  { path, optional = false, why = "" }: TextRule,
+): boolean {
   const value = owner[field];
-  if ((typeof value === "string" && (optional || value !== "")) || (optional && (value === undefined || value === null))) return true;
+  if (
+    (typeof value === "string" && (optional || value !== "")) ||
+    (optional && (value === undefined || value === null))
+  )
+    return true;
   const name = path ? `${path}.${field}` : field;
-  problems.push(value === undefined || value === "" ? `${name} is missing${why}` : `${name} must be a text, not ${describe(value)}`);
+  problems.push(
+    value === undefined || value === ""
+      ? `${name} is missing${why}`
+      : `${name} must be a text, not ${describe(value)}`,
+  );
   return false;
 }
 

@@ -30,7 +30,8 @@ export function createAppSettings(): AppSettings {
   function fullApplication(): Application {
     if (express === undefined) {
       express = (lazyRequire("express") as () => Application)(); // 40 ms
-      for (const [name, value] of Object.entries(settings)) if (!name.endsWith(" fn")) express.set(name, value);
+      for (const [name, value] of Object.entries(settings))
+        if (!name.endsWith(" fn")) express.set(name, value);
       for (const [extension, render] of engines) express.engine(extension, render as never);
     }
     express.locals = app.locals as Application["locals"];
@@ -60,5 +61,9 @@ export function createAppSettings(): AppSettings {
     },
     render: (view, ...rest) => fullApplication().render(view, ...(rest as [never])),
   };
-  return app.set("etag", false).set("query parser", "simple").set("trust proxy", true).set("x-powered-by", false);
+  return app
+    .set("etag", false)
+    .set("query parser", "simple")
+    .set("trust proxy", true)
+    .set("x-powered-by", false);
 }

@@ -15,13 +15,28 @@ export function hasBody(req: IncomingMessage): boolean {
  * Reads the whole body, inflated. `done` is called once: with the bytes, or with FF_BODY_TOO_LARGE,
  * FF_BODY_UNSUPPORTED, FF_BODY_MALFORMED. When the client goes away before the end it is not called.
  */
-export function readBody(req: IncomingMessage, limit: number, done: (err: unknown, bytes: Buffer) => void): void {
+export function readBody(
+  req: IncomingMessage,
+  limit: number,
+  done: (err: unknown, bytes: Buffer) => void,
+): void {
   const encoding = req.headers["content-encoding"]?.toLowerCase() ?? "identity";
   if (Number(req.headers["content-length"]) > limit) return done(tooLarge(limit), nothing);
   if (encoding === "identity") return collect(req, req, limit, done);
   const inflate = inflaters[encoding];
-  if (!inflate) return done(frameworkError("FF_BODY_UNSUPPORTED", { what: "content encoding", value: encoding }), nothing);
+  if (!inflate)
+    return done(
+      frameworkError("FF_BODY_UNSUPPORTED", { what: "content encoding", value: encoding }),
+      nothing,
+    );
   collect(req.pipe(inflate()), req, limit, done);
+}
+
+/** The same as a promise, for callers off the hot path. */
+export function readWholeBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) =>
+    readBody(req, limit, (err, bytes) => (err ? reject(err) : resolve(bytes))),
+  );
 }
 
 /** Fills `req.body` from the bytes by the content type. Errors: FF_BODY_MALFORMED, FF_BODY_UNSUPPORTED. */
@@ -79,7 +94,8 @@ function collect(
   stream.on("end", () => finish(undefined, chunks ? Buffer.concat(chunks, size) : (first ?? nothing)));
   stream.on("error", (err) => {
     // An aborted request is an error of the request itself: nobody is there to be answered.
-    if (stream !== req) finish(frameworkError("FF_BODY_MALFORMED", { why: messageOf(err) }, { cause: err }), nothing);
+    if (stream !== req)
+      finish(frameworkError("FF_BODY_MALFORMED", { why: messageOf(err) }, { cause: err }), nothing);
   });
 }
 

@@ -1,10 +1,9 @@
 /** The Dapr app protocol over HTTP: what a sidecar (daprd, dapr-proxy, our local runtime) asks and delivers. */
-import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
-import { hopByHop, replyJson, replyText } from "../core/http";
+import { hopByHop, isToken, replyJson, replyText } from "../core/http";
 import { Invocation, runInvocation, type Trigger } from "../core/invocation";
 import { log, logError } from "../core/log";
 import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
@@ -54,7 +53,9 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
       (err) => {
         invocation.error = err;
         logError(err, { function: target.name, invocation: invocation.id, trigger: route.trigger });
-        settle(invocation, res, "retry", () => replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(err)));
+        settle(invocation, res, "retry", () =>
+          replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(err)),
+        );
       },
     );
   }
@@ -62,9 +63,12 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
   return (req: IncomingMessage, res: ServerResponse): void => {
     const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
     const { method } = req;
-    if (method === "GET" && path === "/healthz") return isStopping() ? replyText(res, 503, "stopping") : replyText(res, 200, "OK");
-    if (token !== undefined && !isEqual(req.headers["dapr-api-token"], token)) return refuse(res, frameworkError("FF_TOKEN_REFUSED", {}));
-    if (method === "GET" && path === "/dapr/subscribe") return replyBytes(res, 200, "application/json", subscriptions);
+    if (method === "GET" && path === "/healthz")
+      return isStopping() ? replyText(res, 503, "stopping") : replyText(res, 200, "OK");
+    if (token !== undefined && !isToken(req.headers["dapr-api-token"], token))
+      return refuse(res, frameworkError("FF_TOKEN_REFUSED", {}));
+    if (method === "GET" && path === "/dapr/subscribe")
+      return replyBytes(res, 200, "application/json", subscriptions);
     if (method === "GET" && path === "/dapr/config") return replyJson(res, 200, {});
     const candidates = routes.get(path) ?? routes.get(decodePath(path));
     if (method === "OPTIONS") {
@@ -112,7 +116,9 @@ function chooseRoute(candidates: Route[], req: IncomingMessage, bytes: Buffer): 
   const isEvent = parseContentType(req.headers["content-type"]).type === "application/cloudevents+json";
   const suitable = candidates.filter((route) => (route.caller !== "binding") === isEvent);
   const pubsub = readEnvelope(bytes).event?.pubsubname ?? req.headers.pubsubname;
-  return (suitable.find((route) => route.component.componentName === pubsub) ?? suitable[0] ?? candidates[0]) as Route;
+  return (suitable.find((route) => route.component.componentName === pubsub) ??
+    suitable[0] ??
+    candidates[0]) as Route;
 }
 
 // Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
@@ -145,7 +151,9 @@ class Input implements InvocationInput {
   }
 
   get metadata(): Record<string, string> {
-    const entries = Object.entries(this.#req.headers).filter(([name]) => !hopByHop.has(name) && !notMetadata.test(name));
+    const entries = Object.entries(this.#req.headers).filter(
+      ([name]) => !hopByHop.has(name) && !notMetadata.test(name),
+    );
     this.#metadata ??= Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
     return this.#metadata;
   }
@@ -184,18 +192,35 @@ function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void 
 
 // RETRY in the word each caller understands: dapr-proxy reads nothing but the status.
 function replyRetry(res: ServerResponse, { caller }: Route, why: string): void {
-  if (caller === "announced") return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failureHeaders);
+  if (caller === "announced")
+    return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failureHeaders);
   replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failureHeaders);
 }
 
-function replyBytes(res: ServerResponse, status: number, type: string | undefined, body: string | Buffer, headers: Record<string, string> = {}): void {
-  res.writeHead(status, { ...headers, ...(type && { "Content-Type": type }), "Content-Length": Buffer.byteLength(body) });
+function replyBytes(
+  res: ServerResponse,
+  status: number,
+  type: string | undefined,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): void {
+  res.writeHead(status, {
+    ...headers,
+    ...(type && { "Content-Type": type }),
+    "Content-Length": Buffer.byteLength(body),
+  });
   res.end(body);
 }
 
 function refuseRoute(res: ServerResponse, method: string, path: string, routes: Map<string, Route[]>): void {
-  const known = [...routes].filter(([, [first]]) => first?.caller !== "topic").map(([route]) => `POST ${route}`);
-  const err = frameworkError("FF_ROUTE_NOT_FOUND", { method, path, known: ["GET /dapr/subscribe", ...known] });
+  const known = [...routes]
+    .filter(([, [first]]) => first?.caller !== "topic")
+    .map(([route]) => `POST ${route}`);
+  const err = frameworkError("FF_ROUTE_NOT_FOUND", {
+    method,
+    path,
+    known: ["GET /dapr/subscribe", ...known],
+  });
   log.warn(`${err.code} ${err.message}`); // daprd drops a message that is answered 404
   refuse(res, err);
 }
@@ -206,9 +231,4 @@ function decodePath(path: string): string {
   } catch {
     return path;
   }
-}
-
-function isEqual(given: string | string[] | undefined, token: string): boolean {
-  const [a, b] = [Buffer.from(String(given ?? "")), Buffer.from(token)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -23,8 +23,8 @@ export interface ServeOptions {
   listen: ListenAddress;
   /** Bytes. */
   bodyLimit: number;
-  /** Seconds to finish what is in flight at stop. */
-  gracePeriod: number;
+  /** Seconds to finish what is in flight; asked when the stop begins. */
+  gracePeriod: () => number;
   lifecycle: Lifecycle;
   env: NodeJS.ProcessEnv;
 }
@@ -56,8 +56,9 @@ export async function serve(options: ServeOptions): Promise<RunningFunction> {
   lifecycle.onStop(() => target.outputs.close());
   lifecycle.onStop(() => target.dapr.stop());
 
-  const { server, signature } = context?.runtime === "Async" ? asyncServer(options, target, context) : await syncServer(options, target);
-  lifecycle.onStop(() => drain(server, options.gracePeriod));
+  const { server, signature } =
+    context?.runtime === "Async" ? asyncServer(options, target, context) : await syncServer(options, target);
+  lifecycle.onStop(() => drain(server, options.gracePeriod()));
   await listen(server, options.listen);
   return { name: loaded.name, signature, ...addressOf(server) };
 }
@@ -66,10 +67,16 @@ const noOutputs: FunctionContext = { name: "", runtime: "Knative", inputs: {}, o
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
 // picks the async target. Only a registration in code is a contradiction.
-function asyncServer({ loaded, bodyLimit, lifecycle, env }: ServeOptions, target: Target, context: FunctionContext) {
+function asyncServer(
+  { loaded, bodyLimit, lifecycle, env }: ServeOptions,
+  target: Target,
+  context: FunctionContext,
+) {
   const { name, signature } = loaded;
-  if (signature !== undefined && signature !== "openfunction") throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
-  if (Object.keys(context.inputs).length === 0) log.warn("The function context declares no inputs: nothing will be delivered.");
+  if (signature !== undefined && signature !== "openfunction")
+    throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
+  if (Object.keys(context.inputs).length === 0)
+    log.warn("The function context declares no inputs: nothing will be delivered.");
   const handle = createInputsHandler({
     target: { ...target, context },
     bodyLimit,
@@ -95,7 +102,8 @@ function listen(server: Server, address: ListenAddress): Promise<void> {
 }
 
 function listenError(err: NodeJS.ErrnoException, address: ListenAddress): Error {
-  if ("port" in address && err.code === "EADDRINUSE") return frameworkError("FF_PORT_IN_USE", { port: address.port });
+  if ("port" in address && err.code === "EADDRINUSE")
+    return frameworkError("FF_PORT_IN_USE", { port: address.port });
   const name = "path" in address ? address.path : `${address.host ?? "::"}:${address.port}`;
   return frameworkError("FF_LISTEN_FAILED", { address: name, why: err.code ?? messageOf(err) });
 }
@@ -114,7 +122,9 @@ function drain(server: Server, gracePeriod: number): Promise<void> {
     // A connection kept alive becomes idle when its request ends, which Node does not announce.
     const idle = setInterval(() => server.closeIdleConnections(), idleCheck);
     const deadline = setTimeout(() => {
-      server.getConnections((_err, count) => log.warn(`The grace period is over: ${count} connections are cut.`));
+      server.getConnections((_err, count) =>
+        log.warn(`The grace period is over: ${count} connections are cut.`),
+      );
       server.closeAllConnections();
     }, gracePeriod * 1000);
     server.close(() => {

@@ -27,7 +27,10 @@ export interface ServerOptions {
 export function createServer({ handle, context }: ServerOptions): Server {
   const { FunctionRequest, FunctionResponse } = createMessageClasses(createAppSettings(), context);
   const server = createHttpServer(
-    { IncomingMessage: FunctionRequest, ServerResponse: FunctionResponse as unknown as typeof ServerResponse },
+    {
+      IncomingMessage: FunctionRequest,
+      ServerResponse: FunctionResponse as unknown as typeof ServerResponse,
+    },
     (req, res) => {
       const fields = req as unknown as { res: unknown; originalUrl: unknown };
       fields.res = res;
@@ -64,7 +67,9 @@ function createMessageClasses(app: AppSettings, context: unknown) {
   define(FunctionResponse.prototype, "app", app);
   define(FunctionResponse.prototype, "send", send);
   defineLazily(FunctionRequest.prototype, "next", (req: Request) => nextOf(req, req.res as Response));
-  defineLazily(FunctionResponse.prototype, "locals", () => Object.assign(Object.create(null), context && { context }));
+  defineLazily(FunctionResponse.prototype, "locals", () =>
+    Object.assign(Object.create(null), context && { context }),
+  );
   return { FunctionRequest, FunctionResponse };
 }
 

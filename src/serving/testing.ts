@@ -22,7 +22,11 @@ export function getFunction(name: string): UserFunction | undefined {
 export function getTestServer(name: string): Server {
   const registered = registry().get(name);
   if (!registered) {
-    throw frameworkError("FF_TARGET_NOT_FOUND", { target: name, file: "the loaded modules", known: [...registry().keys()] });
+    throw frameworkError("FF_TARGET_NOT_FOUND", {
+      target: name,
+      file: "the loaded modules",
+      known: [...registry().keys()],
+    });
   }
   const sidecar = sidecarFrom(process.env);
   const target = {
@@ -33,5 +37,7 @@ export function getTestServer(name: string): Server {
     dapr: createDaprSdk(sidecar),
     production: process.env.NODE_ENV === "production",
   };
-  return createServer({ handle: createHandler({ target, signature: signatures[registered.signature], bodyLimit }) });
+  return createServer({
+    handle: createHandler({ target, signature: signatures[registered.signature], bodyLimit }),
+  });
 }

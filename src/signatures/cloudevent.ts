@@ -9,7 +9,8 @@ export const cloudevent: Signature = {
   methods: ["POST"],
   body: "raw",
   create({ function: userFunction, production }) {
-    const call = userFunction.length > 1 ? withCallback(userFunction) : (userFunction as (event: CloudEvent) => unknown);
+    const call =
+      userFunction.length > 1 ? withCallback(userFunction) : (userFunction as (event: CloudEvent) => unknown);
 
     return async (invocation, req: Request, res: Response) => {
       const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "error", production });
@@ -26,7 +27,10 @@ export const cloudevent: Signature = {
 
 /** A callback-style function as one that returns a promise; the first end counts, its own promise's included. */
 function withCallback(userFunction: UserFunction): (event: CloudEvent) => Promise<unknown> {
-  const fn = userFunction as (event: CloudEvent, callback: (err?: unknown, result?: unknown) => void) => unknown;
+  const fn = userFunction as (
+    event: CloudEvent,
+    callback: (err?: unknown, result?: unknown) => void,
+  ) => unknown;
   return (event) =>
     new Promise((resolve, reject) => {
       const returned = fn(event, (err, result) => (err ? reject(err) : resolve(result)));

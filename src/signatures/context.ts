@@ -72,7 +72,14 @@ export function createContextClass({ context, dapr }: Target): ContextClass {
     }
   }
 
-  const own = new Set([...Object.getOwnPropertyNames(InvocationContext.prototype), "input", "event", "rawBody", "req", "res"]);
+  const own = new Set([
+    ...Object.getOwnPropertyNames(InvocationContext.prototype),
+    "input",
+    "event",
+    "rawBody",
+    "req",
+    "res",
+  ]);
   for (const [field, value] of Object.entries(context ?? {})) {
     if (own.has(field)) continue;
     // Frozen all the way down: what one invocation could change, the next would see.

@@ -25,7 +25,11 @@ export function isEventRequest(req: Request): boolean {
 // With a CloudEvents content type the structured mode wins (HTTP binding §3).
 function isBinaryMode(req: Request): boolean {
   const { type } = parseContentType(req.headers["content-type"]);
-  return type !== structuredType && type !== batchType && requiredHeaders.some((name) => req.headers[name] !== undefined);
+  return (
+    type !== structuredType &&
+    type !== batchType &&
+    requiredHeaders.some((name) => req.headers[name] !== undefined)
+  );
 }
 
 function readBinary(req: Request): Record<string, unknown> {
@@ -37,18 +41,23 @@ function readBinary(req: Request): Record<string, unknown> {
   const contentType = req.headers["content-type"];
   if (contentType !== undefined && event.datacontenttype === undefined) event.datacontenttype = contentType;
   const bytes = req.rawBody;
-  event.data = bytes === undefined || bytes.length === 0 ? undefined : decodeData(bytes, parseContentType(contentType));
+  event.data =
+    bytes === undefined || bytes.length === 0 ? undefined : decodeData(bytes, parseContentType(contentType));
   return event;
 }
 
 function readStructured(req: Request): Record<string, unknown> {
   const { type } = parseContentType(req.headers["content-type"]);
-  if (type === batchType) throw frameworkError("FF_BODY_UNSUPPORTED", { what: "content type", value: batchType });
+  if (type === batchType)
+    throw frameworkError("FF_BODY_UNSUPPORTED", { what: "content type", value: batchType });
   // Plain JSON of the same shape is accepted, as the original frameworks do.
   const isJsonType = type === structuredType || type === "application/json";
   const value = isJsonType && req.rawBody ? parseJson(req.rawBody.toString("utf8")) : undefined;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw frameworkError("FF_EVENT_INVALID", { attribute: "id", why: "is missing: the request carries no event" });
+    throw frameworkError("FF_EVENT_INVALID", {
+      attribute: "id",
+      why: "is missing: the request carries no event",
+    });
   }
   const event = value as Record<string, unknown>;
   assertValid(event);

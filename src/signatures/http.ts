@@ -33,7 +33,12 @@ export const http: Signature = {
  * A returned value is the answer when the function has not given one itself. A function that declares `res` may
  * still answer later, and returns things by accident (`res`, a timer, a stream): those are no answers.
  */
-function answer(res: Response, value: unknown, declaresResponse: boolean, fail: (thrown: unknown) => void): void {
+function answer(
+  res: Response,
+  value: unknown,
+  declaresResponse: boolean,
+  fail: (thrown: unknown) => void,
+): void {
   if (res.headersSent || res.writableEnded) return;
   if (declaresResponse && !isMeantAsAnswer(value)) return;
   try {
@@ -51,5 +56,7 @@ function isMeantAsAnswer(value: unknown): boolean {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
+  return (
+    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
+  );
 }

@@ -22,7 +22,8 @@ export function sendResult(res: Response, value: unknown): void {
 function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
   const { data, data_base64, datacontenttype, ...attributes } = event;
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || typeof value === "function" || typeof value === "object") continue;
+    if (value === undefined || value === null || typeof value === "function" || typeof value === "object")
+      continue;
     res.setHeader(`ce-${name}`, encodeHeader(String(value)));
   }
   if (typeof datacontenttype === "string") res.setHeader("Content-Type", datacontenttype);
@@ -80,6 +81,7 @@ export function nextOf(req: Request, res: Response): (err?: unknown) => void {
   return (err) => {
     const status = err ? (err as { status?: unknown }).status : 404;
     if (typeof status !== "number" || status < 400 || status > 499) invocation?.fail?.(err);
-    else if (!res.headersSent) replyText(res, status, err ? messageOf(err) : `Cannot ${req.method} ${req.path}`);
+    else if (!res.headersSent)
+      replyText(res, status, err ? messageOf(err) : `Cannot ${req.method} ${req.path}`);
   };
 }

@@ -1,5 +1,5 @@
 /** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
-import { frameworkError, messageOf, type FrameworkError } from "../core/errors";
+import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import type { Outputs } from "../dapr/outputs";
 import type { SendOptions, SendReply, SendResult } from "../functions/types";

@@ -1,8 +1,8 @@
 /** The contract of a calling convention. */
 import type { Invocation } from "../core/invocation";
-import type { FunctionContext, Request, Response, SignatureType, UserFunction } from "../functions/types";
 import type { Outputs } from "../dapr/outputs";
 import type { DaprSdk } from "../dapr/sdk";
+import type { FunctionContext, Request, Response, SignatureType, UserFunction } from "../functions/types";
 
 /** The function that is served, and what it may use. */
 export interface Target {

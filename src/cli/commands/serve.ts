@@ -9,7 +9,11 @@ import { type RunningFunction, serve } from "../../serving/serve";
 
 export async function serveCommand(args: string[]): Promise<void> {
   const { values, explicit } = readServeFlags(args, process.env);
-  configureLog({ ...(values["log-format"] && { format: values["log-format"] }), level: values["log-level"], verbose: values.verbose });
+  configureLog({
+    ...(values["log-format"] && { format: values["log-format"] }),
+    level: values["log-level"],
+    verbose: values.verbose,
+  });
   const lifecycle = createLifecycle(); // from here on a signal drains, loading included
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
   const loaded = await loadFunction({ source: values.source, target: values.target });
@@ -26,7 +30,7 @@ export async function serveCommand(args: string[]): Promise<void> {
       port: explicit.has("port") ? values.port : (contextPort ?? values.port),
     },
     bodyLimit: values["body-limit"],
-    gracePeriod: values["grace-period"],
+    gracePeriod: () => values["grace-period"],
     lifecycle,
     env: process.env,
   });

@@ -1,0 +1,76 @@
+// Runs the tests: installs the servers they talk to, builds, then `node --test`.
+// `npm test -- test/unit/floors.test.ts --test-name-pattern=cycle`: flags go to node, the rest picks files.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// One row per server: the Debian package, and the command that shows that it is there.
+const servers = [
+  { debian: "mosquitto", command: "mosquitto" },
+  { debian: "mosquitto-clients", command: "mosquitto_pub" },
+];
+
+const limits = ["--test", "--test-concurrency=2", "--test-timeout=120000"];
+const reporter = ["--test-reporter=./scripts/test-reporter.mjs", "--test-reporter-destination=stdout"];
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+
+const args = process.argv.slice(2);
+const flags = args.filter((arg) => arg.startsWith("-"));
+const files = testFiles(args.filter((arg) => !arg.startsWith("-")));
+
+provideServers();
+run("npm", ["run", "build"]);
+run(process.execPath, ["--import", "tsx", ...limits, ...reporter, ...flags, ...files]);
+
+/** `node --test` has no glob patterns before Node 21. */
+function testFiles(filters) {
+  const all = readdirSync("test", { recursive: true })
+    .map((file) => join("test", file))
+    .filter((file) => file.endsWith(".test.ts") && !file.startsWith(join("test", "fixtures")))
+    .sort();
+  for (const filter of filters) {
+    if (!all.some((file) => file.includes(filter))) stop(`No test file matches "${filter}".`);
+  }
+  return filters.length > 0 ? all.filter((file) => filters.some((filter) => file.includes(filter))) : all;
+}
+
+function provideServers() {
+  const missing = servers.filter(({ command }) => !isInstalled(command)).map(({ debian }) => debian);
+  if (missing.length === 0) return;
+  if (process.getuid?.() === 0 && isInstalled("apt-get")) installQuietly(missing);
+  else console.error(`Some tests are skipped. To run them: apt-get install ${missing.join(" ")}`);
+}
+
+function isInstalled(command) {
+  const path = (process.env.PATH ?? "").split(delimiter);
+  return [...path, "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].some((folder) =>
+    existsSync(join(folder, command)),
+  );
+}
+
+function installQuietly(packages) {
+  const options = { stdio: "inherit", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  // Debian starts a server as it installs it, on the port that a test may want. The policy says no.
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    spawnSync("apt-get", ["update", "-qq"], options);
+    spawnSync("apt-get", ["install", "-qq", "-y", "--no-install-recommends", ...packages], options);
+  } finally {
+    if (isOurs) rmSync(policy);
+  }
+}
+
+function run(command, commandArgs) {
+  const { status, error } = spawnSync(command, commandArgs, { stdio: "inherit" });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function stop(message) {
+  console.error(message);
+  process.exit(1);
+}

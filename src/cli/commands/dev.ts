@@ -1,0 +1,109 @@
+/** `functions-framework dev`: runs Function CRs on this machine. */
+import { frameworkError } from "../../core/errors";
+import { type FlagName, flagsOf, type ParsedFlags, resolveFlags } from "../../core/flags";
+import { createLifecycle, exitCodes } from "../../core/lifecycle";
+import { configureLog, describeError } from "../../core/log";
+import type { PortWish } from "../../core/ports";
+import { createEmit, type DevListener, type Emit } from "../../dev/events";
+import { makePlan } from "../../dev/plan";
+import { failureOf, startSession } from "../../dev/session";
+import { readManifests } from "../../manifest/read";
+import { parserFor } from "../help";
+import { showEvent } from "../screen";
+
+export async function devCommand(args: string[]): Promise<void> {
+  const { values, explicit } = await readDevFlags(args);
+  configureLog({
+    format: values["log-format"] ?? (values.json ? "json" : "pretty"),
+    level: values["log-level"],
+    verbose: values.verbose,
+  });
+  const emit = createEmit(values.json ? createJsonListener() : showEvent);
+  const lifecycle = createLifecycle({ signals: ["SIGTERM", "SIGINT", "SIGHUP"] });
+  const cwd = process.cwd();
+  const plan = makePlan(
+    readManifests({ paths: values.file as string[] | undefined, cwd, env: process.env }),
+    cwd,
+  );
+  if (plan.problems.length > 0) {
+    for (const problem of plan.problems) emit("error", describeError(problem));
+    return exit(exitCodes.cannotStart);
+  }
+  try {
+    const session = await startSession({
+      plan,
+      brokers: values.brokers,
+      ports: {
+        http: wish("port", values.port, explicit),
+        dapr: wish("dapr-port", values["dapr-port"], explicit),
+        mqtt: wish("mqtt-port", values["mqtt-port"], explicit),
+      },
+      gracePeriod: values["grace-period"],
+      env: process.env,
+      emit,
+    });
+    lifecycle.onStop(() => session.stop("a signal asked for it"));
+  } catch (err) {
+    if (lifecycle.isStopping) return; // the start was interrupted: that is no error
+    tellFailure(emit, err);
+    return exit(exitCodes.cannotStart);
+  }
+}
+
+async function readDevFlags(args: string[]): Promise<ParsedFlags> {
+  const known = flagsOf("dev");
+  const given = await parserFor("dev")
+    .fail((message, err) => {
+      throw (
+        err ??
+        usageError(
+          message,
+          known.map(([name]) => name),
+        )
+      );
+    })
+    .parseAsync(args);
+  const [extra] = given._;
+  if (extra !== undefined)
+    throw frameworkError("FF_OPTION_UNKNOWN", { flag: String(extra), command: "dev", known: ["-f"] });
+  const stated = known.map(([name, flag]): [FlagName, unknown] => {
+    const value = given[name];
+    return [name, Array.isArray(value) && !flag.repeatable ? value.at(-1) : value];
+  });
+  return resolveFlags("dev", new Map(stated), process.env);
+}
+
+function usageError(message: string, known: string[]): Error {
+  const flag = /[Uu]nknown arguments?: ([^,\s]+)/.exec(message)?.[1];
+  if (flag) return frameworkError("FF_OPTION_UNKNOWN", { flag, command: "dev", known });
+  return frameworkError("FF_OPTION_INVALID", { flag: message, value: "", allowed: "usable" });
+}
+
+function wish(flag: FlagName, port: number, explicit: ReadonlySet<FlagName>): PortWish {
+  return { port, explicit: explicit.has(flag), flag: `--${flag}` };
+}
+
+// One object a line on stdout and nothing else; output of the function comes line by line.
+function createJsonListener(): DevListener {
+  const partial = new Map<string, string>();
+  const print = (event: unknown) => process.stdout.write(`${JSON.stringify(event)}\n`);
+  return (event) => {
+    if (event.event === "notice") return;
+    if (event.event !== "log") return void print(event);
+    const key = `${event.function}/${event.data.stream}`;
+    const lines = ((partial.get(key) ?? "") + event.data.text).split("\n");
+    partial.set(key, lines.pop() ?? "");
+    for (const text of lines) print({ ...event, data: { ...event.data, text } });
+  };
+}
+
+function tellFailure(emit: Emit, err: unknown): void {
+  emit("error", failureOf(err));
+}
+
+// What was written to a pipe must be out before the process ends.
+function exit(code: number): Promise<void> {
+  return new Promise(() => {
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+  });
+}

@@ -1,0 +1,67 @@
+/** `dev` for people: framework lines on stderr, the user's own output untouched. */
+import { log } from "../core/log";
+import type { DevEvent, ErrorData, ReadyData } from "../dev/events";
+
+/** Prints one event. */
+export function showEvent({ event, ts, function: name = "", data }: DevEvent): void {
+  const time = new Date(ts).toTimeString().slice(0, 8);
+  switch (event) {
+    case "ready":
+      return write(readyScreen(data));
+    case "log":
+      return void process[data.stream].write(data.text);
+    case "invocation":
+      return write(
+        `${time}  ${name}  ${data.trigger}  ${data.outcome}${data.trigger === "http" ? ` ${data.status}` : ""}  ${milliseconds(data.ms)}`,
+      );
+    case "delivery":
+      // A first attempt that went well is told by its invocation.
+      if (data.attempt > 1 || data.outcome === "drop") {
+        write(`${time}  ${name}  ${data.component}/${data.topic}  attempt ${data.attempt}: ${data.outcome}`);
+      }
+      return;
+    case "send":
+      if (!data.ok)
+        write(`${time}  ${name}  send to ${data.output} failed${data.status ? ` with ${data.status}` : ""}`);
+      return;
+    case "reload":
+      return write(
+        `${time}  ${name}  started again after ${data.reason} (pid ${data.pid}, ${milliseconds(data.ms)})`,
+      );
+    case "error":
+      return write(errorText(data));
+    case "notice":
+      return log.info(data.text);
+    case "stopped":
+      return log.info(`Stopped: ${data.reason}.`);
+  }
+}
+
+/** Code and sentence, with the place in front as editors and compilers write it. */
+export function errorText({ code, message, place, hint, stack }: ErrorData & { stack?: string }): string {
+  const lines = [`${place ? `${place} ` : ""}${code} ${message}`];
+  if (stack) lines.push(stack.replace(/^/gm, "  "));
+  if (hint) lines.push(`  ${hint}`);
+  return lines.join("\n");
+}
+
+function readyScreen({ functions, brokers }: ReadyData): string {
+  const lines = ["", "Ready. Stop with Ctrl-C.", ""];
+  for (const { name, signature, url, pid, sidecar } of functions) {
+    lines.push(`  ${name}  (${signature}, pid ${pid})`, `    function  ${url}`);
+    if (sidecar) lines.push(`    sidecar   ${sidecar}`);
+  }
+  if (brokers.length > 0) lines.push("", "  components");
+  for (const { component, type, mode, address } of brokers) {
+    lines.push(`    ${component}  ${type}  ${mode}${address ? `  ${address}` : ""}`);
+  }
+  return [...lines, ""].join("\n");
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
+
+function write(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

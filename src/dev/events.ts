@@ -1,0 +1,68 @@
+/** What `dev` tells, as objects: the lines of `--json`, and what the screen is made of. */
+import type { DeliveryNews, InvocationNews, SendNews } from "../telemetry/channels";
+
+export interface ReadyFunction {
+  name: string;
+  signature: string;
+  url: string;
+  pid: number;
+  /** Its own Dapr address; null for a function that uses no component. */
+  sidecar: string | null;
+}
+
+export interface ReadyBroker {
+  component: string;
+  type: string;
+  mode: "embedded" | "declared" | "in-process";
+  address: string | null;
+}
+
+export interface ReadyData {
+  gateway: string | null;
+  control: string | null;
+  functions: ReadyFunction[];
+  brokers: ReadyBroker[];
+}
+
+export interface ErrorData {
+  code: string;
+  message: string;
+  place?: string;
+  hint?: string;
+}
+
+/** What each event carries. */
+export interface DevEvents {
+  ready: ReadyData;
+  invocation: Omit<InvocationNews, "function">;
+  delivery: Omit<DeliveryNews, "function">;
+  send: Omit<SendNews, "function">;
+  log: { stream: "stdout" | "stderr"; text: string };
+  reload: { reason: string; files: string[]; pid: number; ms: number };
+  error: ErrorData;
+  stopped: { reason: string };
+  /** For people only, no line of `--json`: a default port that was taken, a broker that is back. */
+  notice: { text: string };
+}
+
+export type DevEventName = keyof DevEvents;
+
+export type DevEvent = {
+  [E in DevEventName]: { event: E; ts: string; function?: string; data: DevEvents[E] };
+}[DevEventName];
+
+export type DevListener = (event: DevEvent) => void;
+
+export type Emit = <E extends DevEventName>(event: E, data: DevEvents[E], functionName?: string) => void;
+
+export function createEmit(listener: DevListener): Emit {
+  return (event, data, functionName) => {
+    const item = {
+      event,
+      ts: new Date().toISOString(),
+      ...(functionName !== undefined && { function: functionName }),
+      data,
+    };
+    listener(item as DevEvent);
+  };
+}

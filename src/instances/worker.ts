@@ -1,0 +1,114 @@
+/** The main of a child process: serves one function where its parent says, and never outlives the parent. */
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+
+import { readServeFlags } from "../core/flags";
+import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
+import { configureLog, describeError, logError } from "../core/log";
+import { loadFunction } from "../functions/load";
+import { parseFunctionContext } from "../manifest/function-context";
+import { installGuard } from "../serving/guard";
+import { type ListenAddress, serve } from "../serving/serve";
+import { channelNames, listen } from "../telemetry/channels";
+import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
+
+const batchEvery = 20; // ms
+const waitingAtMost = 1_000;
+
+async function main(): Promise<void> {
+  // A terminal's Ctrl-C reaches the whole group: the parent decides what it means.
+  const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
+  process.on("SIGINT", () => undefined);
+  let grace: number | undefined;
+  process.on("message", (message: ParentMessage) => {
+    if (message.type !== "drain") return;
+    grace = message.grace;
+    void lifecycle.stop("the parent asked for it");
+  });
+  process.on("disconnect", () => void lifecycle.stop("the parent is gone"));
+  try {
+    const { values } = readServeFlags([], process.env);
+    configureLog({
+      ...(values["log-format"] && { format: values["log-format"] }),
+      level: values["log-level"],
+      verbose: values.verbose,
+    });
+    const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
+    const loaded = await loadFunction({ source: values.source, target: values.target });
+    installGuard(lifecycle);
+    passNewsOn(lifecycle);
+    const running = await serve({
+      loaded,
+      context,
+      signature: values["signature-type"],
+      listen: listenAddress(process.env.FF_LISTEN),
+      bodyLimit: values["body-limit"],
+      gracePeriod: () => grace ?? values["grace-period"],
+      lifecycle,
+      env: process.env,
+    });
+    startWatchdog(values["grace-period"], lifecycle);
+    const { name, signature, address } = running;
+    tell({ type: "ready", address, functions: [{ name, signature, path: "/" }] });
+  } catch (err) {
+    tell({ type: "failed", ...describeError(err) }, () => process.exit(exitCodes.cannotStart));
+  }
+}
+
+function tell(message: WorkerMessage, done?: () => void): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => done?.());
+  else done?.();
+}
+
+/** `unix:PATH` or `tcp:HOST:PORT`; absent: any port of loopback. */
+function listenAddress(text = "tcp:127.0.0.1:0"): ListenAddress {
+  if (text.startsWith("unix:")) return { path: text.slice("unix:".length) };
+  const [, host = "127.0.0.1", port = "0"] = /^tcp:(.+):(\d+)$/.exec(text) ?? [];
+  return { host, port: Number(port) };
+}
+
+// In batches; a parent that does not keep up loses news, never requests.
+function passNewsOn(lifecycle: Lifecycle): void {
+  let items: NewsItem[] = [];
+  let dropped = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const flush = () => {
+    timer = undefined;
+    if (items.length === 0) return;
+    tell({ type: "news", items, ...(dropped > 0 && { dropped }) });
+    items = [];
+    dropped = 0;
+  };
+  for (const channel of channelNames) {
+    listen(channel, (data) => {
+      if (items.length >= waitingAtMost) dropped++;
+      else items.push({ channel, data } as NewsItem);
+      timer ??= setTimeout(flush, batchEvery);
+    });
+  }
+  lifecycle.onStop(async () => {
+    clearTimeout(timer);
+    flush();
+    await new Promise<void>((resolve) =>
+      process.connected
+        ? process.send?.({ type: "news", items: [] }, undefined, undefined, () => resolve())
+        : resolve(),
+    );
+  });
+}
+
+// A blocked event loop cannot see that the parent is gone: a thread looks for it.
+function startWatchdog(gracePeriod: number, lifecycle: Lifecycle): void {
+  const thread = new Worker(join(__dirname, "watchdog.js"), {
+    workerData: { parent: process.ppid, grace: gracePeriod * 1000 },
+  });
+  thread.on("message", () => {
+    thread.postMessage("alive");
+    void lifecycle.stop("the parent is gone");
+  });
+  thread.on("error", logError);
+  thread.unref();
+}
+
+void main();

@@ -1,0 +1,114 @@
+/** The app behind the sidecar: asks it for its subscriptions and posts deliveries, exactly as daprd does. */
+import { frameworkError, messageOf } from "../core/errors";
+import { log } from "../core/log";
+import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
+import type { TopicStatus } from "../dapr/protocol";
+
+export interface AppSubscription {
+  pubsubname: string;
+  topic: string;
+  route: string;
+  metadata: Record<string, string>;
+  deadLetterTopic: string | undefined;
+}
+
+export interface AppChannel {
+  subscriptions(): Promise<AppSubscription[]>;
+  /** True when the app wants the messages of this binding. */
+  wantsBinding(path: string): Promise<boolean>;
+  /** What the app says of a topic delivery. A transport error rejects. */
+  deliverEvent(route: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  deliverBinding(path: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  close(): Promise<void>;
+}
+
+export interface AppChannelOptions {
+  origin: string;
+  appId: string;
+  /** APP_API_TOKEN, sent as `dapr-api-token` with every call. */
+  token: string | undefined;
+}
+
+export function createAppChannel({ origin, appId, token }: AppChannelOptions): AppChannel {
+  // A handler may take as long as it needs: only connecting has a deadline.
+  const client: HttpClient = createHttpClient(origin, { timeout: 0 });
+  const tokenHeader: Record<string, string> = token ? { "dapr-api-token": token } : {};
+  const ask = (path: string) =>
+    client.request({ method: "GET", path, headers: { "dapr-app-id": appId, ...tokenHeader } });
+
+  return {
+    async subscriptions() {
+      await ask("/dapr/config"); // daprd asks first, and only actors would care about the answer
+      const reply = await ask("/dapr/subscribe");
+      return reply.status === 200 ? readSubscriptions(reply.body) : [];
+    },
+
+    // Dapr: 2xx or 405 to OPTIONS means the app is bound.
+    async wantsBinding(path) {
+      const { status } = await client.request({ method: "OPTIONS", path, headers: tokenHeader });
+      return (status >= 200 && status <= 299) || status === 405;
+    },
+
+    async deliverEvent(route, body, metadata) {
+      const headers = { ...metadata, ...tokenHeader, "content-type": "application/cloudevents+json" };
+      return readTopicReply(await client.request({ method: "POST", path: route, headers, body }));
+    },
+
+    async deliverBinding(path, body, metadata) {
+      const headers = { ...metadata, ...tokenHeader, "content-type": "application/json" };
+      const { status } = await client.request({ method: "POST", path, headers, body });
+      return status >= 200 && status <= 299 ? "SUCCESS" : "RETRY";
+    },
+
+    close: () => client.close(),
+  };
+}
+
+function readSubscriptions(body: Buffer): AppSubscription[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(body.toString("utf8"));
+  } catch (err) {
+    log.warn(`The app's answer to /dapr/subscribe is not JSON: ${messageOf(err)}`);
+  }
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((entry) => {
+    const { pubsubname, topic, route, routes, metadata, deadLetterTopic } = entry ?? {};
+    const path = route ?? routes?.default;
+    if (typeof pubsubname !== "string" || typeof topic !== "string" || typeof path !== "string") {
+      log.warn(`A subscription without pubsubname, topic or route is skipped: ${JSON.stringify(entry)}`);
+      return [];
+    }
+    return [
+      {
+        pubsubname,
+        topic,
+        route: path.startsWith("/") ? path : `/${path}`,
+        metadata: metadata ?? {},
+        deadLetterTopic,
+      },
+    ];
+  });
+}
+
+// Dapr: a 2xx acknowledges unless its JSON says RETRY or DROP; any other word is a failure.
+function readTopicReply({ status, body }: ClientReply): TopicStatus {
+  if (status < 200 || status > 299) return "RETRY";
+  const word = statusWord(body);
+  if (word === undefined || word === "" || word === "SUCCESS") return "SUCCESS";
+  return word === "DROP" ? "DROP" : "RETRY";
+}
+
+function statusWord(body: Buffer): string | undefined {
+  try {
+    const { status } = JSON.parse(body.toString("utf8")) ?? {};
+    return typeof status === "string" ? status : undefined;
+  } catch {
+    return undefined; // an answer that is no JSON acknowledges too
+  }
+}
+
+/** daprd drops on 404. We keep the message: it is said once a route, because nothing can ever be delivered there. */
+export function routeMissing(component: string, path: string) {
+  return frameworkError("FF_DELIVERY_ROUTE_MISSING", { component, path });
+}

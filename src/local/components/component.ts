@@ -1,0 +1,81 @@
+/** The contract of a component of the local runtime. */
+import type { FrameworkError, Place } from "../../core/errors";
+
+/** A Dapr component as a manifest declares it. */
+export interface ComponentSpec {
+  name: string;
+  /** As written, such as `bindings.mqtt3`. */
+  type: string;
+  version: string;
+  /** Values as texts; templates such as `{uuid}` are not filled in yet. */
+  metadata: Record<string, string>;
+  place?: Place | undefined;
+}
+
+export interface Message {
+  topic: string;
+  payload: Buffer;
+  /** What the component says about the message; becomes headers of the delivery. */
+  metadata: Record<string, string>;
+}
+
+/** Resolves when the message is done: only then it is acknowledged to the broker. A rejection leaves it unacknowledged. */
+export type MessageHandler = (message: Message) => Promise<void>;
+
+export interface OutputRequest {
+  operation: string;
+  data: Buffer;
+  metadata: Record<string, string>;
+}
+
+interface Component {
+  readonly name: string;
+  readonly type: string;
+  readonly version: string;
+  /** The address without its password, or null for a component that connects to nothing. */
+  readonly address: string | null;
+  readonly capabilities: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface BindingComponent extends Component {
+  readonly kind: "binding";
+  /** Starts reading; absent for an output-only binding. */
+  read?(handler: MessageHandler): Promise<void>;
+  /** Absent for an input-only binding. Data is returned by components that answer. */
+  invoke?(request: OutputRequest): Promise<{ data?: Buffer; metadata?: Record<string, string> }>;
+  readonly operations: readonly string[];
+}
+
+export interface PubSubComponent extends Component {
+  readonly kind: "pubsub";
+  publish(topic: string, payload: Buffer, metadata: Record<string, string>): Promise<void>;
+  subscribe(topic: string, handler: MessageHandler, metadata: Record<string, string>): Promise<void>;
+}
+
+export type LocalComponent = BindingComponent | PubSubComponent;
+
+export interface ComponentEnvironment {
+  appId: string;
+  /** Address of the embedded broker; absent when the declared ones are used. */
+  embeddedBroker?: string | undefined;
+  /** Told of trouble with a broker, and of its end. */
+  onNotice(notice: FrameworkError | { recovered: string }): void;
+}
+
+/**
+ * One row of components/table: the type names and how a component of that type is opened. `open` checks the
+ * metadata (FF_COMPONENT_METADATA) and must not wait for a broker: one that is away is connected to later.
+ *
+ *     export const logged: ComponentType = {
+ *       names: ["bindings.log"],
+ *       usesBroker: false,
+ *       open: (spec) => ({ kind: "binding", ...spec, address: null, capabilities: [], operations: ["create"],
+ *         invoke: async ({ data }) => { console.error(data.toString()); return {}; }, stop: async () => {} }),
+ *     };
+ */
+export interface ComponentType {
+  names: readonly string[];
+  usesBroker: boolean;
+  open(spec: ComponentSpec, environment: ComponentEnvironment): LocalComponent;
+}

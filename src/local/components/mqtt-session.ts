@@ -1,0 +1,327 @@
+/**
+ * An MQTT 3.1.1 session on mqtt-packet. The usual client acknowledges one message at a time; here any number is in
+ * flight, and each is acknowledged when its handler is done.
+ */
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import {
+  parser as createParser,
+  generate,
+  type IConnackPacket,
+  type IPublishPacket,
+  type Packet,
+} from "mqtt-packet";
+
+import { messageOf } from "../../core/errors";
+
+export type Qos = 0 | 1 | 2;
+
+export interface MqttSessionOptions {
+  url: URL;
+  clientId: string;
+  /** False keeps the session at the broker: what is not acknowledged comes again. */
+  clean: boolean;
+  tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
+  /** Messages in flight at most; above it nothing more is read from the broker. Default 100. */
+  maxInFlight?: number;
+  /** Resolves when the message is done. A rejection leaves it unacknowledged. */
+  onMessage?: (packet: IPublishPacket) => Promise<void>;
+  onConnected?: () => void;
+  /** The connection is lost or could not be made; it is tried again by itself. */
+  onTrouble?: (trouble: { refused: boolean; why: string }) => void;
+}
+
+interface Waiting {
+  resolve: () => void;
+  reject: (err: Error) => void;
+}
+
+const connectTimeout = 10_000;
+const keepAlive = 30; // seconds
+const retry = { initial: 250, factor: 2, max: 5_000 };
+
+// MQTT 3.1.1 §3.2.2.3
+const refusals: Record<number, string> = {
+  1: "unacceptable protocol version",
+  2: "client id rejected",
+  3: "server unavailable",
+  4: "bad user name or password",
+  5: "not authorized",
+};
+
+export class MqttSession {
+  readonly #options: MqttSessionOptions;
+  readonly #subscriptions = new Map<string, Qos>();
+  readonly #acks = new Map<number, Waiting>(); // by packet id: publishes and subscribes of ours
+  readonly #inFlight = new Map<number, { packet: IPublishPacket; done: boolean }>();
+  readonly #waiting = new Set<Waiting>(); // for the connection
+  #unidentified = 0; // QoS 0 messages being handled
+  #socket: Socket | undefined;
+  #isConnected = false;
+  #isStopped = false;
+  #packetId = 0;
+  #delay = retry.initial;
+  #timers: NodeJS.Timeout[] = [];
+  #isAlive = true;
+
+  constructor(options: MqttSessionOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Resolves when the broker has the message (QoS 1, 2) or it is written (QoS 0). Waits up to 5 s for a connection. */
+  async publish(
+    topic: string,
+    payload: Buffer,
+    { qos, retain }: { qos: Qos; retain: boolean },
+  ): Promise<void> {
+    await this.#connected(5_000);
+    if (qos === 0) return void this.#write({ cmd: "publish", topic, payload, qos, retain, dup: false });
+    const messageId = this.#nextId();
+    await this.#acknowledged(messageId, {
+      cmd: "publish",
+      topic,
+      payload,
+      qos,
+      retain,
+      dup: false,
+      messageId,
+    });
+  }
+
+  /** Subscribes now or as soon as there is a connection, and again after every reconnect. */
+  subscribe(filter: string, qos: Qos): void {
+    this.#subscriptions.set(filter, qos);
+    if (this.#isConnected) this.#sendSubscribe([[filter, qos]]);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#clearTimers();
+    for (const { reject } of this.#waiting) reject(new Error("the runtime is stopping"));
+    const socket = this.#socket;
+    if (!socket || socket.destroyed) return;
+    socket.resume();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    if (this.#isConnected) socket.end(generate({ cmd: "disconnect" }));
+    else socket.destroy();
+    const force = setTimeout(() => socket.destroy(), 500);
+    await closed;
+    clearTimeout(force);
+  }
+
+  #connect(): void {
+    if (this.#isStopped) return;
+    const { url, tls } = this.#options;
+    const isTls = /^(mqtts|tcps|tls|ssl):$/.test(url.protocol);
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const port = Number(url.port || (isTls ? 8883 : 1883));
+    const socket = isTls ? connectTls({ host, port, servername: host, ...tls }) : connectTcp({ host, port });
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    let lastError = "the connection was closed";
+    const timeout = setTimeout(
+      () => socket.destroy(new Error(`no answer within ${connectTimeout / 1000} s`)),
+      connectTimeout,
+    );
+    this.#timers.push(timeout);
+
+    const parser = createParser({ protocolVersion: 4 });
+    parser.on("packet", (packet: Packet) => this.#receive(packet));
+    parser.on("error", (err: Error) => socket.destroy(err));
+    socket.on(isTls ? "secureConnect" : "connect", () => this.#sendConnect());
+    socket.on("data", (chunk) => parser.parse(chunk));
+    socket.on("error", (err: NodeJS.ErrnoException) => {
+      lastError = err.code ?? messageOf(err);
+    });
+    socket.on("close", () => this.#onClosed(lastError));
+  }
+
+  #sendConnect(): void {
+    const { url, clientId, clean } = this.#options;
+    const username = decodeURIComponent(url.username);
+    const password = decodeURIComponent(url.password);
+    this.#write({
+      cmd: "connect",
+      protocolId: "MQTT",
+      protocolVersion: 4,
+      clientId,
+      clean,
+      keepalive: keepAlive,
+      ...(username && { username }),
+      ...(password && { password: Buffer.from(password) }),
+    });
+  }
+
+  #receive(packet: Packet): void {
+    switch (packet.cmd) {
+      case "connack":
+        return this.#onConnack(packet);
+      case "publish":
+        return this.#onPublish(packet);
+      case "puback":
+      case "pubcomp":
+      case "suback":
+        return this.#settle(packet.messageId as number);
+      case "pubrec":
+        return this.#write({ cmd: "pubrel", messageId: packet.messageId as number });
+      case "pubrel":
+        this.#inFlight.delete(packet.messageId as number);
+        return this.#write({ cmd: "pubcomp", messageId: packet.messageId as number });
+      case "pingresp":
+        this.#isAlive = true;
+    }
+  }
+
+  #onConnack({ returnCode, sessionPresent }: IConnackPacket): void {
+    if (returnCode !== 0) {
+      this.#options.onTrouble?.({
+        refused: true,
+        why: refusals[returnCode as number] ?? `return code ${returnCode}`,
+      });
+      this.#socket?.destroy();
+      return;
+    }
+    this.#clearTimers();
+    this.#delay = retry.initial;
+    this.#isConnected = true;
+    this.#isAlive = true;
+    if (!sessionPresent) this.#inFlight.clear(); // the broker has forgotten those: their packet ids mean others now
+    if (this.#subscriptions.size > 0) this.#sendSubscribe([...this.#subscriptions]);
+    const ping = setInterval(() => this.#ping(), (keepAlive * 1000) / 2);
+    this.#timers.push(ping);
+    for (const { resolve } of this.#waiting) resolve();
+    this.#options.onConnected?.();
+  }
+
+  // A session that reads nothing because its room is full cannot see the answer to a ping either.
+  #ping(): void {
+    if (!this.#isAlive && !this.#socket?.isPaused())
+      return void this.#socket?.destroy(new Error("the broker does not answer pings"));
+    this.#isAlive = false;
+    this.#write({ cmd: "pingreq" });
+  }
+
+  #onPublish(packet: IPublishPacket): void {
+    const { qos, messageId } = packet;
+    if (qos === 0 || messageId === undefined) {
+      this.#unidentified++;
+      void this.#handle(packet).finally(() => {
+        this.#unidentified--;
+        this.#makeRoom();
+      });
+      return this.#makeRoom();
+    }
+    const known = this.#inFlight.get(messageId);
+    // Sent again after a reconnect while its first copy is still being handled, or is done: one handling, one answer.
+    if (known && packet.dup && isSame(known.packet, packet)) {
+      if (known.done) this.#acknowledge(packet);
+      return;
+    }
+    const entry = { packet, done: false };
+    this.#inFlight.set(messageId, entry);
+    this.#makeRoom();
+    void this.#handle(packet).then((isDone) => {
+      if (!isDone || this.#inFlight.get(messageId) !== entry) return;
+      entry.done = true;
+      if (this.#isConnected) this.#acknowledge(packet);
+    });
+  }
+
+  async #handle(packet: IPublishPacket): Promise<boolean> {
+    try {
+      await this.#options.onMessage?.(packet);
+      return true;
+    } catch {
+      return false; // the handler has said why; unacknowledged is the answer
+    }
+  }
+
+  #acknowledge({ qos, messageId }: IPublishPacket): void {
+    const id = messageId as number;
+    this.#write({ cmd: qos === 2 ? "pubrec" : "puback", messageId: id });
+    if (qos === 1) this.#inFlight.delete(id);
+    this.#makeRoom();
+  }
+
+  // Back-pressure: what the broker wants to send beyond the limit stays in the socket.
+  #makeRoom(): void {
+    const busy = this.#inFlight.size + this.#unidentified;
+    const { maxInFlight = 100 } = this.#options;
+    if (busy >= maxInFlight) this.#socket?.pause();
+    else if (this.#socket?.isPaused()) {
+      this.#isAlive = true;
+      this.#socket.resume();
+    }
+  }
+
+  #sendSubscribe(list: [string, Qos][]): void {
+    const messageId = this.#nextId();
+    this.#write({ cmd: "subscribe", messageId, subscriptions: list.map(([topic, qos]) => ({ topic, qos })) });
+  }
+
+  #onClosed(why: string): void {
+    const wasConnected = this.#isConnected;
+    this.#isConnected = false;
+    this.#clearTimers();
+    for (const { reject } of this.#acks.values())
+      reject(new Error(`the broker's connection was lost: ${why}`));
+    this.#acks.clear();
+    if (this.#isStopped) return;
+    this.#options.onTrouble?.({ refused: false, why });
+    this.#timers.push(setTimeout(() => this.#connect(), wasConnected ? retry.initial : this.#delay));
+    this.#delay = Math.min(this.#delay * retry.factor, retry.max);
+  }
+
+  #connected(timeout: number): Promise<void> {
+    if (this.#isConnected) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const entry: Waiting = {
+        resolve: () => leave(resolve),
+        reject: (err) => leave(() => reject(err)),
+      };
+      const timer = setTimeout(() => entry.reject(new Error("the broker is not connected")), timeout);
+      const leave = (settle: () => void) => {
+        clearTimeout(timer);
+        this.#waiting.delete(entry);
+        settle();
+      };
+      this.#waiting.add(entry);
+    });
+  }
+
+  #acknowledged(messageId: number, packet: Packet): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#acks.set(messageId, { resolve, reject });
+      this.#write(packet);
+    });
+  }
+
+  #settle(messageId: number): void {
+    this.#acks.get(messageId)?.resolve();
+    this.#acks.delete(messageId);
+  }
+
+  #nextId(): number {
+    do this.#packetId = (this.#packetId % 65535) + 1;
+    while (this.#acks.has(this.#packetId));
+    return this.#packetId;
+  }
+
+  #write(packet: Packet): void {
+    if (this.#socket?.writable) this.#socket.write(generate(packet));
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+  }
+}
+
+function isSame(a: IPublishPacket, b: IPublishPacket): boolean {
+  return a.topic === b.topic && Buffer.compare(Buffer.from(a.payload), Buffer.from(b.payload)) === 0;
+}

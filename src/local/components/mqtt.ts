@@ -1,0 +1,82 @@
+/** What the MQTT binding and the MQTT pub/sub share: the address, the client ids, telling of trouble. */
+import { frameworkError } from "../../core/errors";
+import { maskUrl } from "../../core/http";
+import type { ComponentEnvironment, ComponentSpec } from "./component";
+import type { Metadata } from "./metadata";
+import { MqttSession, type MqttSessionOptions } from "./mqtt-session";
+
+export interface MqttConnection {
+  /** Without the password. */
+  address: string;
+  /** Opens a session that tells of trouble by itself. `clean` overrides the component's cleanSession. */
+  open(clientId: string, options?: SessionOptions): MqttSession;
+}
+
+type SessionOptions = Partial<Pick<MqttSessionOptions, "onMessage" | "clean">>;
+
+const schemes = ["mqtt:", "tcp:", "mqtts:", "tcps:", "tls:", "ssl:"];
+
+/** Errors: FF_COMPONENT_METADATA for a url that is missing or cannot be used. */
+export function readConnection(
+  spec: ComponentSpec,
+  metadata: Metadata,
+  environment: ComponentEnvironment,
+): MqttConnection {
+  const declared = metadata.required("url");
+  const wrong = (why: string) =>
+    frameworkError(
+      "FF_COMPONENT_METADATA",
+      { component: spec.name, field: "url", why },
+      { place: spec.place },
+    );
+  if (!URL.canParse(declared)) throw wrong(`is not a URL: "${maskUrl(declared)}"`);
+  if (!schemes.includes(new URL(declared).protocol)) {
+    throw wrong(
+      `must begin with one of ${schemes.map((scheme) => `${scheme}//`).join(", ")}, not "${maskUrl(declared)}"`,
+    );
+  }
+  const url = urlToUse(declared, environment.embeddedBroker);
+  const address = maskUrl(url.href.replace(/\/$/, ""));
+  const tls = {
+    ca: metadata.text("caCert"),
+    cert: metadata.text("clientCert"),
+    key: metadata.text("clientKey"),
+  };
+  const maxInFlight = metadata.whole("maxInFlight", 100, 1, 100);
+  const cleanSession = metadata.flag("cleanSession", false);
+  const tell = createTeller(spec.name, address, environment);
+
+  return {
+    address,
+    open: (clientId, options) =>
+      new MqttSession({ ...tell, url, clientId, tls, maxInFlight, clean: cleanSession, ...options }),
+  };
+}
+
+// The embedded broker takes the place of the declared one; user and password are the CR's.
+function urlToUse(declared: string, embedded: string | undefined): URL {
+  const url = new URL(declared);
+  if (embedded === undefined) return url;
+  const replacement = new URL(embedded);
+  replacement.username = url.username;
+  replacement.password = url.password;
+  return replacement;
+}
+
+// A component has two sessions, and each tries for ever: one line when trouble begins, one when it is over.
+function createTeller(component: string, address: string, { onNotice }: ComponentEnvironment) {
+  let told: string | undefined;
+  return {
+    onTrouble({ refused, why }: { refused: boolean; why: string }) {
+      const code = refused ? "FF_BROKER_REFUSED" : "FF_BROKER_UNREACHABLE";
+      // After a refusal the broker closes the connection, which is no second trouble.
+      if (told === code + why || (!refused && told?.startsWith("FF_BROKER_REFUSED"))) return;
+      told = code + why;
+      onNotice(frameworkError(code, { component, address, why }));
+    },
+    onConnected() {
+      if (told !== undefined) onNotice({ recovered: `Component "${component}" is connected to ${address}.` });
+      told = undefined;
+    },
+  };
+}

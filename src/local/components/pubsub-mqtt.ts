@@ -1,0 +1,64 @@
+/** pubsub.mqtt3: topics of an MQTT broker. */
+import type { ComponentType, MessageHandler, PubSubComponent } from "./component";
+import { readMetadata } from "./metadata";
+import { readConnection } from "./mqtt";
+import type { MqttSession, Qos } from "./mqtt-session";
+import { isWildcard, matchesFilter } from "./topic-filter";
+
+export const pubsubMqtt: ComponentType = {
+  names: ["pubsub.mqtt3", "pubsub.mqtt"],
+  usesBroker: true,
+  open(spec, environment): PubSubComponent {
+    const metadata = readMetadata(spec, environment.appId);
+    const connection = readConnection(spec, metadata, environment);
+    const consumerId = metadata.text("consumerID") || environment.appId;
+    const qos = metadata.whole("qos", 1, 0, 2) as Qos;
+    const retain = metadata.flag("retain", false);
+    const handlers = new Map<string, MessageHandler>();
+    let producer: MqttSession | undefined;
+    // Consumers by topic. Each has its own session, so that a topic whose room is full does not hold up another, and
+    // the producer has one, because a consumer that reads nothing would not see the answers to what it publishes.
+    const consumers = new Map<string, MqttSession>();
+
+    return {
+      kind: "pubsub",
+      name: spec.name,
+      type: spec.type,
+      version: spec.version,
+      address: connection.address,
+      capabilities: ["SUBSCRIBE_WILDCARDS"],
+
+      async publish(topic, payload, request) {
+        if (isWildcard(topic)) throw new Error(`a message cannot be published to the filter "${topic}"`);
+        producer ??= connection.open(`${consumerId}-producer`, { clean: true });
+        await producer.publish(topic, payload, {
+          qos,
+          retain: /^(true|1|y|yes|on|t)$/i.test(request.retain ?? String(retain)),
+        });
+      },
+
+      async subscribe(topic, handler) {
+        handlers.set(topic, handler);
+        if (consumers.has(topic)) return;
+        const clientId = consumers.size === 0 ? consumerId : `${consumerId}-${topic}`;
+        const consumer = connection.open(clientId, {
+          async onMessage(packet) {
+            // A kept session may still hold a subscription of an earlier run.
+            if (!matchesFilter(topic, packet.topic)) return;
+            await handlers.get(topic)?.({
+              topic: packet.topic,
+              payload: Buffer.from(packet.payload),
+              metadata: { retained: String(packet.retain) },
+            });
+          },
+        });
+        consumers.set(topic, consumer);
+        consumer.subscribe(topic, qos);
+      },
+
+      async stop() {
+        await Promise.all([...consumers.values(), producer].map((session) => session?.stop()));
+      },
+    };
+  },
+};

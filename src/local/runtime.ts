@@ -1,0 +1,199 @@
+/** The local runtime: an embedded sidecar for one function. Between it and the function there is nothing but loopback HTTP. */
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+
+import { background } from "../core/lifecycle";
+import { log, logError } from "../core/log";
+import { listenByRule, type PortOptions, type PortWish } from "../core/ports";
+import { isExpired, metadataValue, wrapRaw } from "../dapr/envelope";
+import { readEnvelope } from "../dapr/protocol";
+import { createApi } from "./api";
+import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
+import type {
+  BindingComponent,
+  ComponentEnvironment,
+  ComponentSpec,
+  LocalComponent,
+  PubSubComponent,
+} from "./components/component";
+import { componentTypeOf } from "./components/table";
+import { type Backoff, createDelivery, keepBackoff } from "./delivery";
+
+export interface RuntimeOptions {
+  /** Name of the function, for the news. */
+  function: string;
+  appId: string;
+  components: readonly ComponentSpec[];
+  port: PortWish;
+  onMoved?: PortOptions["onMoved"];
+  /** Takes the place of the brokers that the components declare. */
+  embeddedBroker?: string | undefined;
+  onNotice: ComponentEnvironment["onNotice"];
+  /** DAPR_API_TOKEN and APP_API_TOKEN. */
+  apiToken?: string | undefined;
+  appToken?: string | undefined;
+  /** Default: `--redelivery keep`. */
+  backoff?: Backoff;
+}
+
+export interface Runtime {
+  port: number;
+  components: ReadonlyMap<string, LocalComponent>;
+  /** The app listens there: its subscriptions start, and deliveries go to it. Again after it was replaced. */
+  attach(origin: string): Promise<void>;
+  /** The app is gone: deliveries wait. */
+  detach(): void;
+  stop(): Promise<void>;
+}
+
+/** Opens the components and listens. Errors: FF_COMPONENT_TYPE, FF_COMPONENT_METADATA, FF_PORT_IN_USE. */
+export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { appId, appToken, apiToken, onNotice, embeddedBroker, backoff = keepBackoff } = options;
+  const stopping = new AbortController();
+  const components = openComponents(options.components, { appId, embeddedBroker, onNotice });
+  const app = createAppHolder();
+  const started = new Map<string, AppSubscription | true>();
+  const deliver = createDelivery({
+    function: options.function,
+    whenReady: app.whenReady,
+    backoff,
+    signal: stopping.signal,
+  });
+
+  const server = createApi({
+    appId,
+    components,
+    app: () => ({ port: app.port(), subscriptions: [...started.values()].flatMap(describeSubscription) }),
+    isAppReady: () => app.port() !== undefined,
+    token: apiToken,
+  });
+  const port = await listenByRule(server, options.port, options.onMoved ? { onMoved: options.onMoved } : {});
+
+  async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
+    const { topic, route, metadata, deadLetterTopic } = subscription;
+    const isRaw = /^(true|t|1)$/i.test(metadataValue(metadata, "rawPayload") ?? "");
+    await component.subscribe(
+      topic,
+      async (message) => {
+        const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
+        const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
+        const event = raw ?? readEnvelope(body).event;
+        if (event && isExpired(event)) return; // its sender gave it a time to live
+        const id = typeof event?.id === "string" ? event.id : randomUUID();
+        const outcome = await deliver({
+          id,
+          component: component.name,
+          topic: message.topic,
+          attempt: () =>
+            app.channel().deliverEvent(route, body, { ...message.metadata, pubsubname: component.name }),
+        });
+        if (outcome === "drop" && deadLetterTopic) await component.publish(deadLetterTopic, body, {});
+      },
+      metadata,
+    );
+  }
+
+  async function startBinding(component: BindingComponent, path: string): Promise<void> {
+    await component.read?.(async ({ topic, payload, metadata }) => {
+      const attempt = () => app.channel().deliverBinding(path, payload, metadata);
+      await deliver({ id: randomUUID(), component: component.name, topic, attempt });
+    });
+  }
+
+  // Once a component and topic: after a restart of the app the same subscription goes on.
+  async function discover(channel: AppChannel): Promise<void> {
+    for (const subscription of await channel.subscriptions()) {
+      const key = `${subscription.pubsubname}/${subscription.topic}`;
+      const component = components.get(subscription.pubsubname);
+      if (started.has(key)) continue;
+      started.set(key, subscription);
+      if (component?.kind === "pubsub") await startSubscription(component, subscription);
+      else log.warn(`The app subscribes to "${key}", but no pub/sub component has that name.`);
+    }
+    for (const component of components.values()) {
+      if (component.kind !== "binding" || !component.read || started.has(component.name)) continue;
+      const path = `/${component.name}`;
+      if (!(await channel.wantsBinding(path))) continue;
+      started.set(component.name, true);
+      await startBinding(component, path);
+    }
+  }
+
+  return {
+    port,
+    components,
+    async attach(origin) {
+      const channel = createAppChannel({ origin, appId, token: appToken });
+      await discover(channel);
+      app.set(channel, Number(new URL(origin).port));
+    },
+    detach: () => app.clear(),
+    async stop() {
+      if (stopping.signal.aborted) return;
+      stopping.abort(new Error("the runtime is stopping"));
+      await Promise.all([...components.values()].map((component) => component.stop().catch(logError)));
+      app.clear();
+      server.close();
+      server.closeAllConnections();
+      if (server.listening) await once(server, "close");
+    },
+  };
+}
+
+function openComponents(
+  specs: readonly ComponentSpec[],
+  environment: ComponentEnvironment,
+): Map<string, LocalComponent> {
+  const opened = new Map<string, LocalComponent>();
+  try {
+    for (const spec of specs) opened.set(spec.name, componentTypeOf(spec).open(spec, environment));
+  } catch (err) {
+    for (const component of opened.values()) background(component.stop());
+    throw err;
+  }
+  return opened;
+}
+
+function describeSubscription(subscription: AppSubscription | true) {
+  if (subscription === true) return [];
+  const { pubsubname, topic, route, metadata, deadLetterTopic = "" } = subscription;
+  return [{ pubsubname, topic, rules: [{ path: route }], metadata, deadLetterTopic, type: "PROGRAMMATIC" }];
+}
+
+// The app now, and who waits for one.
+function createAppHolder() {
+  let current: { channel: AppChannel; port: number } | undefined;
+  const waiting: (() => void)[] = [];
+
+  return {
+    port: () => current?.port,
+    channel(): AppChannel {
+      if (!current) throw new Error("the app is not there");
+      return current.channel;
+    },
+    set(channel: AppChannel, port: number) {
+      const before = current;
+      current = { channel, port };
+      if (before) background(before.channel.close());
+      for (const go of waiting.splice(0)) go();
+    },
+    clear() {
+      if (current) background(current.channel.close());
+      current = undefined;
+    },
+    async whenReady(signal: AbortSignal): Promise<void> {
+      while (!current) {
+        signal.throwIfAborted();
+        await new Promise<void>((resolve, reject) => {
+          const onAbort = () => reject(signal.reason);
+          signal.addEventListener("abort", onAbort, { once: true });
+          waiting.push(() => {
+            signal.removeEventListener("abort", onAbort);
+            resolve();
+          });
+        });
+      }
+      signal.throwIfAborted();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+/** Function CRs of core.openfunction.io/v1beta1. */
+import type { Path, SourceDocument } from "../core/document";
+import type { FrameworkError } from "../core/errors";
+import { type ComponentSources, readComponent } from "./component";
+import { FieldReader } from "./fields";
+import type { ComponentDeclaration, FunctionManifest, ManifestInput, ManifestOutput } from "./normal-form";
+
+export function readFunctionV1beta1(
+  document: SourceDocument,
+  problems: FrameworkError[],
+  sources: ComponentSources,
+): FunctionManifest {
+  const reader = new FieldReader(document, problems);
+  return {
+    name: readName(reader),
+    namespace: reader.text(["metadata", "namespace"]) || "default",
+    version: reader.text(["spec", "version"]) ?? "latest",
+    runtime: readRuntime(reader),
+    params: reader.texts(["spec", "serving", "params"]),
+    annotations: {
+      ...reader.texts(["metadata", "annotations"]),
+      ...reader.texts(["spec", "serving", "annotations"]),
+    },
+    inputs: readUses(reader, "inputs"),
+    outputs: readOutputs(reader),
+    components: [
+      ...readComponents(reader, "bindings", sources),
+      ...readComponents(reader, "pubsub", sources),
+    ],
+    sourceSubPath: reader.text(["spec", "build", "srcRepo", "sourceSubPath"]),
+    place: reader.place(["kind"]),
+    placeOf: document.placeOf,
+  };
+}
+
+// RFC 1123 label, the rule of Kubernetes for names that become host names.
+function readName(reader: FieldReader): string {
+  const name = reader.required(["metadata", "name"]);
+  if (name && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) {
+    reader.problem(["metadata", "name"], `must be lower-case letters, digits and "-", not "${name}"`);
+  }
+  return name;
+}
+
+function readRuntime(reader: FieldReader): FunctionManifest["runtime"] {
+  if (reader.get(["spec", "serving"]) === undefined)
+    reader.problem(["spec", "serving"], "is missing: there is nothing to run");
+  const path = ["spec", "serving", "runtime"];
+  const word = reader.text(path)?.toLowerCase();
+  if (word === "async") return "Async";
+  if (word !== undefined && word !== "knative")
+    reader.problem(path, `must be knative or async, not "${reader.text(path)}"`);
+  return "Knative";
+}
+
+function readUses(reader: FieldReader, field: "inputs" | "outputs"): ManifestInput[] {
+  const uses: ManifestInput[] = [];
+  for (const index of reader.list(["spec", "serving", field]).keys()) {
+    const path = ["spec", "serving", field, index];
+    const component = reader.required([...path, "component"]);
+    const name = reader.text([...path, "name"]) || component;
+    if (uses.some((use) => use.name === name)) reader.problem([...path, "name"], `"${name}" is given twice`);
+    uses.push({
+      name,
+      component,
+      topic: reader.text([...path, "topic"]) || undefined,
+      place: reader.place(path),
+    });
+  }
+  return uses;
+}
+
+function readOutputs(reader: FieldReader): ManifestOutput[] {
+  return readUses(reader, "outputs").map((use, index) => {
+    const path = ["spec", "serving", "outputs", index];
+    return {
+      ...use,
+      operation: reader.text([...path, "operation"]),
+      metadata: reader.texts([...path, "params"]),
+    };
+  });
+}
+
+function readComponents(
+  reader: FieldReader,
+  field: "bindings" | "pubsub",
+  sources: ComponentSources,
+): ComponentDeclaration[] {
+  const path: Path = ["spec", "serving", field];
+  return Object.keys(reader.map(path)).map((name) => {
+    const component = readComponent(reader, name, [...path, name], sources);
+    const kind = component.type.toLowerCase().split(".")[0];
+    if (component.type && kind !== field)
+      reader.problem([...path, name, "type"], `must begin with "${field}.", not be "${component.type}"`);
+    return component;
+  });
+}

@@ -1,0 +1,46 @@
+/** The one form that Function CRs of every version are read into. */
+import type { Place } from "../core/errors";
+
+export interface FunctionManifest {
+  name: string;
+  namespace: string;
+  version: string;
+  runtime: "Async" | "Knative";
+  /** Environment of the function: `serving.params`. */
+  params: Record<string, string>;
+  annotations: Record<string, string>;
+  inputs: ManifestInput[];
+  outputs: ManifestOutput[];
+  components: ComponentDeclaration[];
+  /** Sub-folder of the sources: `build.srcRepo.sourceSubPath`. */
+  sourceSubPath: string | undefined;
+  /** Of the Function document. */
+  place: Place;
+  /** Of a field, for problems found later. */
+  placeOf(path: readonly (string | number)[]): Place;
+}
+
+interface ManifestComponentUse {
+  name: string;
+  component: string;
+  topic: string | undefined;
+  place: Place;
+}
+
+export type ManifestInput = ManifestComponentUse;
+
+export interface ManifestOutput extends ManifestComponentUse {
+  operation: string | undefined;
+  metadata: Record<string, string>;
+}
+
+/** A Dapr component, declared inside a Function or by a document of its own. */
+export interface ComponentDeclaration {
+  name: string;
+  type: string;
+  version: string;
+  metadata: Record<string, string>;
+  /** App ids that may use it; empty = all. */
+  scopes: string[];
+  place: Place;
+}
