@@ -40,7 +40,7 @@ export function isText(type: string | undefined): boolean {
  * Errors: FF_BODY_MALFORMED for broken JSON, FF_BODY_UNSUPPORTED for an unknown charset.
  */
 export function decodeData(bytes: Buffer, { type, charset }: ContentType): unknown {
-  if (isJson(type)) return parseJson(bytes.toString("utf8"));
+  if (isJson(type)) return parseJson(decodeText(bytes));
   if (isText(type)) return decodeText(bytes, charset);
   return bytes;
 }
@@ -53,8 +53,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Without the byte order mark that some senders begin with. */
 export function decodeText(bytes: Buffer, charset = "utf-8"): string {
-  if (charset === "utf-8" || charset === "utf8") return bytes.toString("utf8");
+  if (charset === "utf-8" || charset === "utf8") {
+    const text = bytes.toString("utf8");
+    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  }
   let decoder: TextDecoder;
   try {
     decoder = new TextDecoder(charset);

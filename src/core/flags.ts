@@ -48,9 +48,15 @@ const bytes: FlagKind<number> = {
   allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes',
   parse: parseBytes,
 };
+const onOffWords = new Map([
+  ["true", true],
+  ["1", true],
+  ["false", false],
+  ["0", false],
+]);
 const onOff: FlagKind<boolean> = {
   allowed: "true or false",
-  parse: (value) => ({ true: true, false: false, 1: true, 0: false })[value.toLowerCase()],
+  parse: (value) => onOffWords.get(value.toLowerCase()),
 };
 const oneOf = <T extends string>(...choices: readonly T[]): FlagKind<T> => ({
   allowed: `one of ${choices.join(", ")}`,
@@ -217,7 +223,7 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   const given = new Map<string, string | undefined>();
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    if (!(token.name in options)) {
+    if (!Object.hasOwn(options, token.name)) {
       const suggestion = nearest(token.name, Object.keys(options));
       log.warn(
         `Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`,

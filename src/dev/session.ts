@@ -109,7 +109,10 @@ export async function startSession({
     }
 
     const running: RunningFunction = { plan: functionPlan, port, runtime, instance: await startOne() };
-    closers.push(() => running.instance.stop(gracePeriod));
+    closers.push(async () => {
+      runtime?.detach(); // no new deliveries; those in flight still need the sidecar for their sends
+      await running.instance.stop(gracePeriod);
+    });
     await runtime?.attach(`http://127.0.0.1:${port}`);
     return running;
   }

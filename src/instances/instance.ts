@@ -80,7 +80,11 @@ export function startInstance(
     };
     const deadline = setTimeout(
       () =>
-        refuse(describeError(frameworkError("FF_INSTANCE_START_TIMEOUT", { function: spec.function, seconds: startTimeout }))),
+        refuse(
+          describeError(
+            frameworkError("FF_INSTANCE_START_TIMEOUT", { function: spec.function, seconds: startTimeout }),
+          ),
+        ),
       startTimeout * 1000,
     );
     signal?.addEventListener("abort", () => !isReady && refuse(ended(spec, "a stop")), { once: true });

@@ -50,7 +50,7 @@ export function createDelivery({ function: name, whenReady, backoff, signal }: D
       const outcome = outcomes[status];
       publish("delivery", { function: name, id, component, topic, attempt, outcome });
       if (outcome !== "retry") return outcome;
-      await sleep(pause, undefined, { signal, ref: false });
+      await sleep(pause, undefined, { signal });
       pause = Math.min(pause * backoff.factor, backoff.max);
     }
   };

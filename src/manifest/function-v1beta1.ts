@@ -48,9 +48,9 @@ function readRuntime(reader: FieldReader): FunctionManifest["runtime"] {
   const path = ["spec", "serving", "runtime"];
   const word = reader.text(path)?.toLowerCase();
   if (word === "async") return "Async";
-  if (word !== undefined && word !== "knative")
-    reader.problem(path, `must be knative or async, not "${reader.text(path)}"`);
-  return "Knative";
+  if (word === undefined || word === "knative") return "Knative";
+  reader.problem(path, `must be knative or async, not "${reader.text(path)}"`);
+  return "Async"; // one mistake is one problem: nothing else is wrong with the inputs of an unknown runtime
 }
 
 function readUses(reader: FieldReader, field: "inputs" | "outputs"): ManifestInput[] {

@@ -2,6 +2,7 @@
  * What `req.app` is: the settings and locals of an Express application without its router. Express's request and
  * response methods ask it for their settings; anything beyond that (views) loads all of Express.
  */
+import { resolve } from "node:path";
 import type { Application } from "express";
 import { compileETag, compileQueryParser, compileTrust } from "express/lib/utils";
 
@@ -21,7 +22,10 @@ export interface AppSettings {
   render(view: string, ...rest: unknown[]): void;
 }
 
-/** The settings of the original frameworks: every proxy is trusted, no ETag, no X-Powered-By, simple query parser. */
+/**
+ * The settings of the original frameworks: every proxy is trusted, no ETag, no X-Powered-By, simple query parser;
+ * the others are Express's defaults.
+ */
 export function createAppSettings(): AppSettings {
   const settings: Record<string, unknown> = { env: process.env.NODE_ENV || "development" };
   const engines: [string, unknown][] = [];
@@ -40,7 +44,7 @@ export function createAppSettings(): AppSettings {
 
   const app: AppSettings = {
     settings,
-    locals: Object.create(null),
+    locals: Object.assign(Object.create(null), { settings }), // template engines read it there
     get: (name) => settings[name],
     set(name, value) {
       settings[name] = value;
@@ -65,5 +69,8 @@ export function createAppSettings(): AppSettings {
     .set("etag", false)
     .set("query parser", "simple")
     .set("trust proxy", true)
-    .set("x-powered-by", false);
+    .set("x-powered-by", false)
+    .set("subdomain offset", 2)
+    .set("jsonp callback name", "callback")
+    .set("views", resolve("views"));
 }

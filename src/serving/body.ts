@@ -6,9 +6,14 @@ import { decodeText, formType, parseContentType, parseForm, parseJson } from "..
 import { frameworkError, messageOf } from "../core/errors";
 import type { Request } from "../functions/types";
 
-/** RFC 9112 §6.3: a request has a body when it says how long it is, or that it is chunked. */
-export function hasBody(req: IncomingMessage): boolean {
-  return req.headers["content-length"] !== undefined || req.headers["transfer-encoding"] !== undefined;
+/**
+ * RFC 9112 §6.3: a request has a body when it says how long it is, or that it is chunked. A length of 0 is a body
+ * only when a type says what is empty: clients state it for every POST.
+ */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  if (length === undefined) return headers["transfer-encoding"] !== undefined;
+  return length !== "0" || headers["content-type"] !== undefined;
 }
 
 /**

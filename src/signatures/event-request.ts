@@ -1,6 +1,6 @@
 /** Reads a CloudEvent from an HTTP request: structured or binary content mode (CloudEvents HTTP binding §3). */
 import { eventData, invalidAttribute } from "../core/cloudevent";
-import { decodeData, parseContentType, parseJson } from "../core/content";
+import { decodeData, decodeText, parseContentType, parseJson } from "../core/content";
 import { frameworkError } from "../core/errors";
 import type { CloudEvent, Request } from "../functions/types";
 
@@ -52,7 +52,7 @@ function readStructured(req: Request): Record<string, unknown> {
     throw frameworkError("FF_BODY_UNSUPPORTED", { what: "content type", value: batchType });
   // Plain JSON of the same shape is accepted, as the original frameworks do.
   const isJsonType = type === structuredType || type === "application/json";
-  const value = isJsonType && req.rawBody ? parseJson(req.rawBody.toString("utf8")) : undefined;
+  const value = isJsonType && req.rawBody?.length ? parseJson(decodeText(req.rawBody)) : undefined;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw frameworkError("FF_EVENT_INVALID", {
       attribute: "id",

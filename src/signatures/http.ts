@@ -39,13 +39,18 @@ function answer(
   declaresResponse: boolean,
   fail: (thrown: unknown) => void,
 ): void {
-  if (res.headersSent || res.writableEnded) return;
+  if (res.headersSent || res.writableEnded || isPipedInto(res)) return;
   if (declaresResponse && !isMeantAsAnswer(value)) return;
   try {
     sendResult(res, value);
   } catch (err) {
     fail(err);
   }
+}
+
+// A stream that pipes waits for `unpipe`; its first bytes come later.
+function isPipedInto(res: Response): boolean {
+  return res.listenerCount("unpipe") > 0;
 }
 
 function isMeantAsAnswer(value: unknown): boolean {

@@ -1,4 +1,6 @@
 /** How a result or a failure becomes a response. */
+import { STATUS_CODES } from "node:http";
+
 import { isCloudEvent } from "../core/cloudevent";
 import { isFrameworkError, messageOf } from "../core/errors";
 import { replyText } from "../core/http";
@@ -13,7 +15,7 @@ export type FailureWord = "crash" | "error";
 export function sendResult(res: Response, value: unknown): void {
   if (value === undefined) res.status(204).end();
   else if (typeof value === "string" || Buffer.isBuffer(value)) res.send(value);
-  else if (ArrayBuffer.isView(value)) res.send(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+  else if (ArrayBuffer.isView(value)) res.send(bytesOf(value));
   else if (isCloudEvent(value)) sendCloudEvent(res, value);
   else res.type("application/json").send(jsonOf(value));
 }
@@ -29,17 +31,24 @@ function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
   if (typeof datacontenttype === "string") res.setHeader("Content-Type", datacontenttype);
   if (typeof data_base64 === "string") res.send(Buffer.from(data_base64, "base64"));
   else if (data === undefined) res.end();
-  else if (Buffer.isBuffer(data) || typeof data === "string") res.send(data);
+  else if (ArrayBuffer.isView(data)) res.send(bytesOf(data));
+  else if (typeof data === "string" && !datacontenttype) res.send(data);
+  else if (typeof data === "string")
+    res.send(Buffer.from(data)); // bytes: no charset is added to a stated type
   else {
     const json = jsonOf(data);
     if (!datacontenttype) res.type("application/json");
-    res.send(Buffer.from(json)); // bytes: a charset must not be added to a type the function has chosen
+    res.send(Buffer.from(json));
   }
 }
 
 // CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are encoded.
 function encodeHeader(value: string): string {
   return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
+}
+
+function bytesOf(view: ArrayBufferView): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
 function jsonOf(value: unknown): string {
@@ -82,6 +91,11 @@ export function nextOf(req: Request, res: Response): (err?: unknown) => void {
     const status = err ? (err as { status?: unknown }).status : 404;
     if (typeof status !== "number" || status < 400 || status > 499) invocation?.fail?.(err);
     else if (!res.headersSent)
-      replyText(res, status, err ? messageOf(err) : `Cannot ${req.method} ${req.path}`);
+      replyText(res, status, err ? exposedMessage(err, status) : `Cannot ${req.method} ${req.path}`);
   };
+}
+
+// http-errors marks messages that are not for clients: the path of a file that is not there.
+function exposedMessage(err: unknown, status: number): string {
+  return (err as { expose?: unknown }).expose === false ? `${STATUS_CODES[status]}` : messageOf(err);
 }

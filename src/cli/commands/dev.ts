@@ -4,7 +4,7 @@ import { type FlagName, flagsOf, type ParsedFlags, resolveFlags } from "../../co
 import { createLifecycle, exitCodes } from "../../core/lifecycle";
 import { configureLog, describeError } from "../../core/log";
 import type { PortWish } from "../../core/ports";
-import { createEmit, type DevListener, type Emit } from "../../dev/events";
+import { createEmit, type DevListener } from "../../dev/events";
 import { makePlan } from "../../dev/plan";
 import { failureOf, startSession } from "../../dev/session";
 import { readManifests } from "../../manifest/read";
@@ -12,7 +12,12 @@ import { parserFor } from "../help";
 import { showEvent } from "../screen";
 
 export async function devCommand(args: string[]): Promise<void> {
-  const { values, explicit } = await readDevFlags(args);
+  const { values, explicit } = await readDevFlags(args).catch((err) => {
+    configureLog({ format: "pretty" });
+    const json = args.findLast((arg) => /^--json(=|$)/.test(arg)) ?? "--json=false";
+    createEmit(json !== "--json=false" ? createJsonListener() : showEvent)("error", describeError(err));
+    return exit(exitCodes.cannotStart);
+  });
   configureLog({
     format: values["log-format"] ?? (values.json ? "json" : "pretty"),
     level: values["log-level"],
@@ -45,7 +50,7 @@ export async function devCommand(args: string[]): Promise<void> {
     lifecycle.onStop(() => session.stop("a signal asked for it"));
   } catch (err) {
     if (lifecycle.isStopping) return; // the start was interrupted: that is no error
-    tellFailure(emit, err);
+    emit("error", failureOf(err));
     return exit(exitCodes.cannotStart);
   }
 }
@@ -97,12 +102,8 @@ function createJsonListener(): DevListener {
   };
 }
 
-function tellFailure(emit: Emit, err: unknown): void {
-  emit("error", failureOf(err));
-}
-
 // What was written to a pipe must be out before the process ends.
-function exit(code: number): Promise<void> {
+function exit(code: number): Promise<never> {
   return new Promise(() => {
     process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
   });

@@ -40,7 +40,7 @@ export const bindingsMqtt: ComponentType = {
               metadata: { topic: packet.topic },
             }),
         });
-        consumer.subscribe(topic, 1);
+        await consumer.subscribe(topic, 1);
       },
 
       async invoke({ data, metadata: request }) {

@@ -55,6 +55,7 @@ export class MqttSession {
   readonly #acks = new Map<number, Waiting>(); // by packet id: publishes and subscribes of ours
   readonly #inFlight = new Map<number, { packet: IPublishPacket; done: boolean }>();
   readonly #waiting = new Set<Waiting>(); // for the connection
+  #subscribing: (() => void)[] = []; // for the first answer to their subscription
   #unidentified = 0; // QoS 0 messages being handled
   #socket: Socket | undefined;
   #isConnected = false;
@@ -93,10 +94,14 @@ export class MqttSession {
     });
   }
 
-  /** Subscribes now or as soon as there is a connection, and again after every reconnect. */
-  subscribe(filter: string, qos: Qos): void {
+  /**
+   * Subscribes now or as soon as there is a connection, and again after every reconnect. Resolves when the broker has
+   * it, or at the first trouble: then it follows later.
+   */
+  async subscribe(filter: string, qos: Qos): Promise<void> {
     this.#subscriptions.set(filter, qos);
-    if (this.#isConnected) this.#sendSubscribe([[filter, qos]]);
+    if (this.#isConnected) return this.#sendSubscribe([[filter, qos]]);
+    await new Promise<void>((resolve) => this.#subscribing.push(resolve));
   }
 
   async stop(): Promise<void> {
@@ -166,7 +171,12 @@ export class MqttSession {
         return this.#onPublish(packet);
       case "puback":
       case "pubcomp":
+        return this.#settle(packet.messageId as number);
       case "suback":
+        // MQTT 3.1.1 §3.9.3: 0x80 is a refusal
+        if (packet.granted.some((code) => code === 0x80)) {
+          this.#options.onTrouble?.({ refused: true, why: "the subscription is not allowed" });
+        }
         return this.#settle(packet.messageId as number);
       case "pubrec":
         return this.#write({ cmd: "pubrel", messageId: packet.messageId as number });
@@ -192,7 +202,9 @@ export class MqttSession {
     this.#isConnected = true;
     this.#isAlive = true;
     if (!sessionPresent) this.#inFlight.clear(); // the broker has forgotten those: their packet ids mean others now
-    if (this.#subscriptions.size > 0) this.#sendSubscribe([...this.#subscriptions]);
+    if (this.#subscriptions.size > 0) {
+      void this.#sendSubscribe([...this.#subscriptions]).finally(() => this.#endSubscribing());
+    }
     const ping = setInterval(() => this.#ping(), (keepAlive * 1000) / 2);
     this.#timers.push(ping);
     for (const { resolve } of this.#waiting) resolve();
@@ -260,9 +272,17 @@ export class MqttSession {
     }
   }
 
-  #sendSubscribe(list: [string, Qos][]): void {
+  // A connection that breaks before the answer is told of elsewhere, and the subscription is sent again.
+  #sendSubscribe(list: [string, Qos][]): Promise<void> {
     const messageId = this.#nextId();
-    this.#write({ cmd: "subscribe", messageId, subscriptions: list.map(([topic, qos]) => ({ topic, qos })) });
+    const subscriptions = list.map(([topic, qos]) => ({ topic, qos }));
+    return this.#acknowledged(messageId, { cmd: "subscribe", messageId, subscriptions }).catch(
+      () => undefined,
+    );
+  }
+
+  #endSubscribing(): void {
+    for (const resolve of this.#subscribing.splice(0)) resolve();
   }
 
   #onClosed(why: string): void {
@@ -272,6 +292,7 @@ export class MqttSession {
     for (const { reject } of this.#acks.values())
       reject(new Error(`the broker's connection was lost: ${why}`));
     this.#acks.clear();
+    this.#endSubscribing();
     if (this.#isStopped) return;
     this.#options.onTrouble?.({ refused: false, why });
     this.#timers.push(setTimeout(() => this.#connect(), wasConnected ? retry.initial : this.#delay));

@@ -53,7 +53,7 @@ export const pubsubMqtt: ComponentType = {
           },
         });
         consumers.set(topic, consumer);
-        consumer.subscribe(topic, qos);
+        await consumer.subscribe(topic, qos);
       },
 
       async stop() {

@@ -1,0 +1,224 @@
+/** Nothing is lost, nothing hangs, nothing is left behind. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { freePorts, startDev } from "../support/dev";
+import { connectOutside } from "../support/mqtt-client";
+import { asyncFunctionYaml, httpFunctionYaml, makeProject } from "../support/project";
+import { until } from "../support/wait";
+
+const relay = { "function.yaml": asyncFunctionYaml({ outputs: { "mqtt-out": "out" } }) };
+
+async function startProject(
+  t: import("node:test").TestContext,
+  files: Record<string, string>,
+  args: string[] = [],
+) {
+  const dev = startDev(makeProject(t, files), [...freePorts, ...args]);
+  t.after(() => dev.stop("SIGKILL"));
+  const ready = await dev.ready();
+  const outside = await connectOutside(`mqtt://127.0.0.1:${new URL(ready.brokers[0]?.address ?? "").port}`, [
+    "out",
+  ]);
+  t.after(() => outside.stop());
+  return { dev, ready, outside };
+}
+
+const isGone = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+async function untilGone(pid: number): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!isGone(pid)) {
+    if (Date.now() > deadline) throw new Error(`process ${pid} is still there`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a function that throws is called again until it succeeds, and only then the message is done", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `let calls = 0;
+      export const relay = (ctx, data) => { if (++calls < 3) throw new Error("not yet"); return ctx.send({ calls, data }); };`,
+  });
+
+  await outside.publish("in", '"m"');
+  await outside.count(1);
+  await dev.next("delivery", ({ data }) => data.outcome === "ack");
+  await dev.next("invocation", ({ data }) => data.outcome === "ack");
+
+  assert.equal(outside.received[0]?.text, '{"calls":3,"data":"m"}');
+  assert.deepEqual(
+    dev.all("delivery").map(({ data }) => `${data.attempt} ${data.outcome}`),
+    ["1 retry", "2 retry", "3 ack"],
+  );
+  assert.deepEqual(
+    dev.all("invocation").map(({ data }) => data.error),
+    ["not yet", "not yet", undefined],
+  );
+});
+
+test("a send that nobody awaits and that fails makes the delivery fail", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `let calls = 0;
+      export const relay = (ctx, data) => { ctx.send(data, "mqtt-out", ++calls === 1 ? { operation: "nonsense" } : {}); };`,
+  });
+
+  await outside.publish("in", "1");
+  await outside.count(1);
+  await dev.next("delivery", ({ data }) => data.outcome === "ack");
+  await dev.next("send", ({ data }) => data.ok);
+
+  assert.deepEqual(
+    dev.all("delivery").map(({ data }) => data.outcome),
+    ["retry", "ack"],
+  );
+  assert.deepEqual(
+    dev.all("send").map(({ data }) => [data.ok, data.status]),
+    [
+      [false, 500],
+      [true, 204],
+    ],
+  );
+});
+
+test("one failing invocation does not touch the others", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `export const relay = async (ctx, data) => {
+        if (ctx.locals.seen) throw new Error("a ctx was shared");
+        ctx.locals.seen = data;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (data === "bad") throw new Error("bad");
+        if (ctx.locals.seen !== data) throw new Error("mixed up");
+        await ctx.send(data);
+      };`,
+  });
+
+  await Promise.all(
+    ["bad", ...Array.from({ length: 60 }, (_, i) => `good-${i}`)].map((text) =>
+      outside.publish("in", JSON.stringify(text)),
+    ),
+  );
+  await outside.count(60);
+
+  assert.equal(new Set(outside.received.map(({ text }) => text)).size, 60);
+  assert.ok(dev.all("invocation").every(({ data }) => data.outcome === "ack" || data.error === "bad"));
+});
+
+test("the function process may die at any moment: it is started again and the message is kept", async (t) => {
+  const { dev, ready, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `import { existsSync, writeFileSync } from "node:fs";
+      export const relay = async (ctx, data) => {
+        if (!existsSync("crashed")) { writeFileSync("crashed", ""); process.kill(process.pid, "SIGKILL"); await new Promise(() => {}); }
+        await ctx.send(data);
+      };`,
+  });
+
+  await outside.publish("in", '"kept"');
+  await outside.count(1);
+  const reload = await dev.next("reload");
+
+  assert.equal(outside.received[0]?.text, '"kept"');
+  assert.equal(dev.all("error")[0]?.data.code, "FF_INSTANCE_CRASHED");
+  assert.notEqual(reload.data.pid, ready.functions[0]?.pid);
+});
+
+test("SIGTERM finishes what is in flight, acknowledges it, and leaves no process", async (t) => {
+  const { dev, ready, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `export const relay = async (ctx, data) => { console.log("begun"); await new Promise((r) => setTimeout(r, 700)); await ctx.send(data); };`,
+  });
+
+  await outside.publish("in", '"slow"');
+  await dev.next("log", ({ data }) => data.text === "begun");
+  const [code] = await Promise.all([dev.stop("SIGTERM"), outside.count(1)]);
+
+  assert.equal(code, 0);
+  assert.deepEqual(
+    dev.all("delivery").map(({ data }) => data.outcome),
+    ["ack"],
+  );
+  assert.ok(isGone(ready.functions[0]?.pid ?? 0));
+});
+
+for (const [what, module] of [
+  ["an idle function", "export const relay = () => {};"],
+  [
+    "a function that blocks its event loop",
+    "export const relay = () => { console.log('blocking'); while (true) {} };",
+  ],
+] as const) {
+  test(`no orphan is left when dev is killed -9: ${what}`, async (t) => {
+    const { dev, ready, outside } = await startProject(t, { ...relay, "index.mjs": module });
+    await outside.publish("in", "1");
+    if (module.includes("blocking")) await dev.next("log");
+
+    await dev.stop("SIGKILL");
+
+    await untilGone(ready.functions[0]?.pid ?? 0);
+  });
+}
+
+test("several functions run side by side, HTTP and async, each with its own address and environment", async (t) => {
+  const { dev, ready, outside } = await startProject(
+    t,
+    {
+      "a.yaml": `${asyncFunctionYaml({ outputs: { "mqtt-out": "out" }, params: { GREETING: "from a" } })}\n---\n${httpFunctionYaml("front", "front")}`,
+      "b.yaml": asyncFunctionYaml({
+        name: "other",
+        inputs: { "mqtt-in": "in2" },
+        outputs: { "mqtt-out": "out" },
+        params: { GREETING: "from b" },
+      }),
+      "index.mjs": `export const relay = (ctx, data) => ctx.send({ data, greeting: process.env.GREETING, name: ctx.name });
+      export const front = (req, res) => res.send("Hello, " + req.query.u + ", " + process.env.GREETING);`,
+    },
+    ["-f", "."],
+  );
+  const [relayOne, front, other] = ready.functions;
+
+  const answer = await (await fetch(`${front?.url}?u=you`)).text();
+  await outside.publish("in", "1");
+  await outside.publish("in2", "2");
+  await outside.count(2);
+  const http = await dev.next("invocation", ({ data }) => data.trigger === "http");
+
+  assert.equal(answer, "Hello, you, undefined");
+  assert.deepEqual(
+    outside.received.map(({ text }) => JSON.parse(text)).sort((a, b) => a.data - b.data),
+    [
+      { data: 1, greeting: "from a", name: "relay" },
+      { data: 2, greeting: "from b", name: "other" },
+    ],
+  );
+  assert.deepEqual([http.function, http.data.outcome, http.data.status], ["front", "ok", 200]);
+  assert.deepEqual(
+    ready.functions.map(({ name }) => name),
+    ["relay", "front", "other"],
+  );
+  assert.equal(new Set([relayOne?.url, front?.url, other?.url, relayOne?.sidecar, other?.sidecar]).size, 5);
+  assert.equal(front?.sidecar, null);
+});
+
+test("10,000 lines of output and a message of 200 kB do not get in the way", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `export const relay = async (ctx, data) => { for (let i = 0; i < 10000; i++) console.log("line " + i); await ctx.send(data.length); };`,
+  });
+
+  await outside.publish("in", JSON.stringify("x".repeat(200_000)));
+  await outside.count(1);
+  await until(() => dev.all("log").length >= 10_000, dev, "change", "all lines");
+
+  assert.equal(outside.received[0]?.text, "200000");
+  assert.equal(dev.all("log")[9_999]?.data.text, "line 9999");
+});

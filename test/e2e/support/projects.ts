@@ -1,0 +1,29 @@
+/** Throw-away projects, for what a fixture cannot be: installed packages, files made by the test. */
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+const root = resolve(__dirname, "../../..");
+
+export interface Project {
+  folder: string;
+  remove(): Promise<void>;
+}
+
+/** A temp folder with the given files, by path. */
+export async function createProject(files: Record<string, string>): Promise<Project> {
+  const folder = await mkdtemp(join(tmpdir(), "functions-framework-"));
+  for (const [path, text] of Object.entries(files)) {
+    const file = join(folder, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Puts a copy of the built package, not a link to it, under a name into the project's node_modules. */
+export async function installCopy(folder: string, name = "@openfunction/functions-framework"): Promise<void> {
+  const installed = join(folder, "node_modules", name);
+  await cp(join(root, "dist"), join(installed, "dist"), { recursive: true });
+  await cp(join(root, "package.json"), join(installed, "package.json"));
+}
