@@ -4,7 +4,6 @@ import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
-import { withDeadline } from "../support/wait";
 import { type Framework, startFramework } from "./support/framework";
 import { converse, type Reply, type RequestOptions, request } from "./support/http";
 
@@ -183,22 +182,32 @@ const refused: [
   ],
 ];
 
-for (const [title, status, says, type, body, headers] of refused) {
-  test(`refused with ${status} in one line: ${title}`, async () => {
-    const calls = countOfCalls();
-
-    const reply = await post(type, body, headers);
-
-    assert.equal(reply.status, status);
-    assert.match(reply.text, says);
-    assert.doesNotMatch(reply.text, /\n|<|\bat .*:\d+/);
-    assert.equal(reply.headers["content-type"], "text/plain; charset=utf-8");
-    assert.equal(reply.headers["x-content-type-options"], "nosniff");
-    assert.equal(reply.headers["x-google-status"], undefined);
-    assert.equal(reply.headers["x-openfunction-status"], undefined);
-    assert.equal(countOfCalls(), calls, "the function is not called");
+test("a body that is refused is answered in one line, and the function is not called", async (t) => {
+  const untouched = await startFramework(["--target=echo", `--body-limit=${limit}`], {
+    project: "echo-body",
   });
-}
+  t.after(untouched.stop);
+
+  for (const [title, status, says, type, body, headers] of refused) {
+    await t.test(`${status} for ${title}`, async () => {
+      const reply = await request(untouched.url, {
+        method: "POST",
+        headers: { "Content-Type": type, ...headers },
+        body,
+      });
+
+      assert.equal(reply.status, status);
+      assert.match(reply.text, says);
+      assert.doesNotMatch(reply.text, /\n|<|\bat .*:\d+/);
+      assert.equal(reply.headers["content-type"], "text/plain; charset=utf-8");
+      assert.equal(reply.headers["x-content-type-options"], "nosniff");
+      assert.equal(reply.headers["x-google-status"], undefined);
+      assert.equal(reply.headers["x-openfunction-status"], undefined);
+    });
+  }
+
+  await assertCallsAre(untouched, []);
+});
 
 test("a body of exactly the limit and 1000 parameters are accepted", async () => {
   const largest = await post("text/plain", "x".repeat(limit));
@@ -228,20 +237,26 @@ test("413 comes while the client is still sending chunks", async () => {
   assert.match(answer, /^HTTP\/1\.1 413 .*\r\nConnection: close\r\n/is);
 });
 
-test("a client that goes away in the middle of its body leaves the function uncalled and the server well", async () => {
-  const calls = countOfCalls();
-  const socket = connect(framework.port, "127.0.0.1");
+test("a client that goes away in the middle of its body leaves the function uncalled and the server well", async (t) => {
+  const left = await startFramework(["--target=echo"], { project: "echo-body" });
+  t.after(left.stop);
+  const socket = connect(left.port, "127.0.0.1");
   await once(socket, "connect");
-  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  socket.write("POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
 
   socket.destroy();
-  await withDeadline(once(socket, "close"), "the socket is closed");
-  const reply = await request(framework.url);
+  await once(socket, "close");
+  const reply = await request(`${left.url}/whole`);
 
   assert.equal(reply.status, 200);
-  assert.equal(countOfCalls(), calls + 1);
+  await assertCallsAre(left, ["/whole"]);
 });
 
-function countOfCalls(): number {
-  return framework.stdout.split("called\n").length;
+/** The calls of the function up to now; a last one shows that the others have been printed. */
+async function assertCallsAre(server: Framework, urls: string[]): Promise<void> {
+  await request(`${server.url}/last`);
+  await server.says("called with /last\n");
+
+  const calls = server.stdout.match(/(?<=^called with ).*$/gm);
+  assert.deepEqual(calls, [...urls, "/last"]);
 }

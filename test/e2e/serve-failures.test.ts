@@ -72,10 +72,16 @@ test("a crash is logged once, with the user's stack, the function and the invoca
   assert.doesNotMatch(line?.stack ?? "", /\/dist\//);
 });
 
-for (const path of ["throws-after-answer", "rejects-after-answer", "timer-after-answer"]) {
+const late = [
+  ["throws-after-answer", "too late, thrown"],
+  ["rejects-after-answer", "too late, rejected"],
+  ["timer-after-answer", "too late, timer"],
+] as const;
+
+for (const [path, logged] of late) {
   test(`an error after the answer changes nothing for the client: ${path}`, async () => {
     const reply = await request(`${framework.url}/${path}`);
-    await framework.says("too late");
+    await framework.says(logged);
     const next = await request(`${framework.url}/ok`);
 
     assert.deepEqual([reply.status, reply.text], [200, "answered"]);

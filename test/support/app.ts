@@ -59,6 +59,7 @@ export async function startApp(
     count: (method: string, path: string, wanted: number) =>
       until(() => app.callsTo(method, path).length >= wanted, app, "call", `${wanted} × ${method} ${path}`),
     async stop() {
+      if (!server.listening) return;
       server.close();
       server.closeAllConnections();
       await once(server, "close");
