@@ -38,7 +38,7 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
 }
 
 /** Code and sentence, with the place in front as editors and compilers write it. */
-export function errorText({ code, message, place, hint, stack }: ErrorData & { stack?: string }): string {
+function errorText({ code, message, place, hint, stack }: ErrorData): string {
   const lines = [`${place ? `${place} ` : ""}${code} ${message}`];
   if (stack) lines.push(stack.replace(/^/gm, "  "));
   if (hint) lines.push(`  ${hint}`);

@@ -45,7 +45,7 @@ export const catalogue = {
   FF_LOAD_FAILED: {
     message: (d: { file: string; why: string }) =>
       `The module "${d.file}" threw while it was loading: ${d.why}`,
-    hint: () => "Mend the error in the module; its own stack is shown above.",
+    hint: () => "Mend the error in the module: the stack is its own.",
   },
   FF_LOAD_DEPENDENCY: {
     message: (d: { file: string; name: string }) => `"${d.file}" needs "${d.name}", which is not found.`,
@@ -125,10 +125,6 @@ export const catalogue = {
   FF_TOKEN_REFUSED: {
     status: 401,
     message: () => "The header dapr-api-token is missing or differs from APP_API_TOKEN.",
-  },
-  FF_SHUTTING_DOWN: {
-    status: 503,
-    message: () => "The function is shutting down.",
   },
   FF_FUNCTION_FAILED: {
     status: 500,
@@ -230,7 +226,7 @@ export const catalogue = {
   FF_BROKER_REFUSED: {
     message: (d: { component: string; address: string; why: string }) =>
       `The broker ${d.address} refuses component "${d.component}": ${d.why}.`,
-    hint: () => "Check user and password in the component's url.",
+    hint: () => "Check user and password in the component's url, and what the broker allows them.",
   },
   FF_BROKER_PROTOCOL: {
     message: (d: { client: string }) =>
@@ -238,8 +234,10 @@ export const catalogue = {
     hint: () => "Set the client's protocol version to 4 (3.1.1).",
   },
   FF_DELIVERY_ROUTE_MISSING: {
-    message: (d: { component: string; path: string }) =>
-      `The function answers 404 to ${d.path}, so messages of "${d.component}" are dropped.`,
+    message: (d: { path: string }) =>
+      `The function answers 404 to ${d.path}, so what is meant for it is not delivered.`,
+    hint: () =>
+      "They are kept and tried again. Does the function subscribe to a path that it does not serve?",
   },
 } as const;
 

@@ -1,13 +1,4 @@
-/**
- * The one table of options: flag, environment twin, type, default, help. `serve` reads it with node:util's parseArgs
- * because yargs costs 90 ms at start; help and the other commands give the same table to yargs.
- */
-import { parseArgs } from "node:util";
-
-import { frameworkError } from "./errors";
-import { log } from "./log";
-import { nearest } from "./suggest";
-
+/** The one table of options: flag, environment twin, type, default, help. core/read-flags and yargs read by it. */
 export type Command = "serve" | "dev";
 
 interface FlagKind<T> {
@@ -126,6 +117,7 @@ export const flags = {
     ...bytes,
     env: "FF_BODY_LIMIT",
     default: 1024 ** 3,
+    defaultText: "1gb",
     help: "Largest request body; above it 413.",
     group: "Server",
     commands: ["serve"],
@@ -170,7 +162,7 @@ export const flags = {
   "log-format": {
     ...oneOf("pretty", "json"),
     env: "FF_LOG_FORMAT",
-    defaultText: "pretty on a terminal, else json",
+    defaultText: "pretty on a terminal and for dev, else json",
     help: "Form of the framework's own lines on stderr.",
     group: "Output",
     commands: both,
@@ -202,77 +194,9 @@ type ValueOf<F extends Flag> = F extends { default: unknown }
 /** The values of a command: undefined where nothing is given and there is no default. */
 export type FlagValues = { [N in FlagName]: ValueOf<(typeof flags)[N]> };
 
-/** Values and where they came from; `explicit` holds the names given by flag or variable. */
-export interface ParsedFlags {
-  values: FlagValues;
-  explicit: ReadonlySet<FlagName>;
-}
-
 /** The rows of one command. */
 export function flagsOf(command: Command): [FlagName, Flag][] {
   return (Object.entries(flags) as [FlagName, Flag][]).filter(([, flag]) => flag.commands.includes(command));
-}
-
-/** Reads `serve`'s arguments. An unknown flag is a warning with the nearest name, as a drop-in must start all the same. */
-export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFlags {
-  const rows = flagsOf("serve");
-  const options = Object.fromEntries(
-    rows.map(([name, flag]) => [name, { type: flag.switch ? "boolean" : "string" } as const]),
-  );
-  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
-  const given = new Map<string, string | undefined>();
-  for (const token of tokens) {
-    if (token.kind !== "option") continue;
-    if (!Object.hasOwn(options, token.name)) {
-      const suggestion = nearest(token.name, Object.keys(options));
-      log.warn(
-        `Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`,
-      );
-      continue;
-    }
-    given.set(
-      token.name,
-      token.value ?? ((flags[token.name as FlagName] as Flag).switch ? "true" : undefined),
-    );
-  }
-  return resolveFlags("serve", given, env);
-}
-
-/** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
-export function resolveFlags(
-  command: Command,
-  given: ReadonlyMap<string, unknown>,
-  env: NodeJS.ProcessEnv,
-): ParsedFlags {
-  const values: Partial<Record<FlagName, unknown>> = {};
-  const explicit = new Set<FlagName>();
-  for (const [name, flag] of flagsOf(command)) {
-    const stated = given.get(name);
-    if (flag.repeatable && Array.isArray(stated))
-      values[name] = stated.map((value) => parseValue(name, flag, String(value)));
-    else {
-      const raw = [stated, flag.env === undefined ? undefined : env[flag.env]].find(
-        (value) => value !== undefined && value !== "",
-      );
-      values[name] = raw === undefined ? flag.default : parseValue(name, flag, String(raw));
-      if (raw === undefined) continue;
-    }
-    explicit.add(name);
-  }
-  return { values: values as FlagValues, explicit };
-}
-
-function parseValue(name: string, flag: Flag, value: string): unknown {
-  const parsed = flag.parse(value);
-  if (parsed === undefined) {
-    throw frameworkError("FF_OPTION_INVALID", {
-      flag: `--${name}`,
-      env: flag.env,
-      value,
-      allowed: flag.allowed,
-    });
-  }
-  return parsed;
 }
 
 const units: Record<string, number> = { "": 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };

@@ -83,5 +83,5 @@ export function isToken(given: string | string[] | undefined, token: string): bo
 
 /** A URL whose password is not shown. */
 export function maskUrl(url: string): string {
-  return url.replace(/^([a-z][\w+.-]*:\/\/[^\s/:@]*):[^\s/]*@/i, "$1:***@");
+  return url.replace(/^([a-z][\w+.-]*:\/\/[^\s/:@]*):.*@/is, "$1:***@"); // greedy: a password may hold any sign
 }

@@ -80,7 +80,7 @@ export function describeError(thrown: unknown): {
     message,
     ...(place && { place: formatPlace(place) }),
     ...(hint && { hint }),
-    ...stackOf(cause),
+    ...(isFrameworkError(cause) ? {} : stackOf(cause)),
   };
 }
 

@@ -29,6 +29,8 @@ export interface ErrorData {
   message: string;
   place?: string;
   hint?: string;
+  /** The user's own frames, when their code threw. */
+  stack?: string;
 }
 
 /** What each event carries. */

@@ -17,7 +17,7 @@ export interface FunctionPlan {
   folder: string;
   /** What is set beside the shell's environment. */
   env: Record<string, string>;
-  /** The components it refers to. */
+  /** The components it may use. */
   components: ComponentDeclaration[];
   isAsync: boolean;
 }
@@ -62,8 +62,7 @@ function planFunction(
     );
   }
   checkSignature(manifest, problems);
-  const names = new Set([...inputs, ...outputs].map((use) => use.component));
-  const components = [...names].flatMap((component) => known.get(component) ?? []);
+  const components = [...known.values()]; // as on the platform: also those that only ctx.dapr() may use
   for (const component of components) checkComponent(component, appId, problems);
   return {
     name,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { frameworkError } from "../core/errors";
 import { describeError } from "../core/log";
-import type { NewsItem, ServedFunction, WorkerMessage } from "./messages";
+import type { NewsItem, ServedFunction, StartFailure, WorkerMessage } from "./messages";
 
 export interface InstanceSpec {
   /** Name of the function, as the user knows it. */
@@ -21,6 +21,8 @@ export interface InstanceSpec {
 
 export interface InstanceEvents {
   onNews(item: NewsItem): void;
+  /** So many news were lost because they came too fast. */
+  onDropped(count: number): void;
   /** Its own output, as it comes. */
   onOutput(stream: "stdout" | "stderr", chunk: Buffer): void;
   /** It ended after it was ready. `how` is "exit code 1" or "signal SIGKILL". */
@@ -36,15 +38,7 @@ export interface Instance {
   stop(grace: number): Promise<void>;
 }
 
-/** What a worker says when it cannot start: its code and place are the user's. */
-export interface StartFailure {
-  code: string;
-  message: string;
-  place?: string;
-  hint?: string;
-  stack?: string;
-}
-
+/** A process that could not start; what it says of it is the user's to read. */
 export class InstanceStartError extends Error {
   readonly failure: StartFailure;
 
@@ -90,8 +84,14 @@ export function startInstance(
     signal?.addEventListener("abort", () => !isReady && refuse(ended(spec, "a stop")), { once: true });
     child.on("error", (err) => refuse(ended(spec, err.message)));
     child.on("message", (message: WorkerMessage) => {
-      if (message.type === "failed") return refuse(message);
-      if (message.type === "news") return message.items.forEach(events.onNews);
+      if (message.type === "failed") {
+        const { type: _, ...failure } = message;
+        return refuse(failure);
+      }
+      if (message.type === "news") {
+        if (message.dropped) events.onDropped(message.dropped);
+        return message.items.forEach(events.onNews);
+      }
       isReady = true;
       clearTimeout(deadline);
       resolve(createHandle(child, message.address, message.functions));

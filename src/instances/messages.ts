@@ -10,9 +10,18 @@ export interface ServedFunction {
 
 export type NewsItem = { [C in ChannelName]: { channel: C; data: News[C] } }[ChannelName];
 
+/** What a worker says when it cannot start: code and place are the user's. */
+export interface StartFailure {
+  code: string;
+  message: string;
+  place?: string;
+  hint?: string;
+  stack?: string;
+}
+
 export type WorkerMessage =
   | { type: "ready"; address: string; functions: ServedFunction[] }
-  | { type: "failed"; code: string; message: string; place?: string; hint?: string; stack?: string }
+  | ({ type: "failed" } & StartFailure)
   | { type: "news"; items: NewsItem[]; dropped?: number };
 
 /** Finish what is in flight within `grace` seconds and end. */

@@ -1,10 +1,9 @@
 /** The main of a child process: serves one function where its parent says, and never outlives the parent. */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-
-import { readServeFlags } from "../core/flags";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
 import { configureLog, describeError, logError } from "../core/log";
+import { readServeFlags } from "../core/read-flags";
 import { loadFunction } from "../functions/load";
 import { parseFunctionContext } from "../manifest/function-context";
 import { installGuard } from "../serving/guard";

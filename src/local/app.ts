@@ -1,5 +1,5 @@
 /** The app behind the sidecar: asks it for its subscriptions and posts deliveries, exactly as daprd does. */
-import { frameworkError, messageOf } from "../core/errors";
+import { messageOf } from "../core/errors";
 import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
@@ -27,12 +27,21 @@ export interface AppChannelOptions {
   appId: string;
   /** APP_API_TOKEN, sent as `dapr-api-token` with every call. */
   token: string | undefined;
+  /** Told once of a path that the app answers 404. daprd drops such messages; here they are kept. */
+  onMissing(path: string): void;
 }
 
-export function createAppChannel({ origin, appId, token }: AppChannelOptions): AppChannel {
+export function createAppChannel({ origin, appId, token, onMissing }: AppChannelOptions): AppChannel {
   // A handler may take as long as it needs: only connecting has a deadline.
   const client: HttpClient = createHttpClient(origin, { timeout: 0 });
   const tokenHeader: Record<string, string> = token ? { "dapr-api-token": token } : {};
+  const missing = new Set<string>();
+  const post = async (path: string, body: Buffer, headers: Record<string, string>) => {
+    const reply = await client.request({ method: "POST", path, headers, body });
+    if (reply.status === 404 && !missing.has(path)) onMissing(path);
+    if (reply.status === 404) missing.add(path);
+    return reply;
+  };
   const ask = (path: string) =>
     client.request({ method: "GET", path, headers: { "dapr-app-id": appId, ...tokenHeader } });
 
@@ -51,12 +60,12 @@ export function createAppChannel({ origin, appId, token }: AppChannelOptions): A
 
     async deliverEvent(route, body, metadata) {
       const headers = { ...metadata, ...tokenHeader, "content-type": "application/cloudevents+json" };
-      return readTopicReply(await client.request({ method: "POST", path: route, headers, body }));
+      return readTopicReply(await post(route, body, headers));
     },
 
     async deliverBinding(path, body, metadata) {
       const headers = { ...metadata, ...tokenHeader, "content-type": "application/json" };
-      const { status } = await client.request({ method: "POST", path, headers, body });
+      const { status } = await post(path, body, headers);
       return status >= 200 && status <= 299 ? "SUCCESS" : "RETRY";
     },
 
@@ -106,9 +115,4 @@ function statusWord(body: Buffer): string | undefined {
   } catch {
     return undefined; // an answer that is no JSON acknowledges too
   }
-}
-
-/** daprd drops on 404. We keep the message: it is said once a route, because nothing can ever be delivered there. */
-export function routeMissing(component: string, path: string) {
-  return frameworkError("FF_DELIVERY_ROUTE_MISSING", { component, path });
 }

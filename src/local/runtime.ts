@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 
+import { frameworkError } from "../core/errors";
 import { background } from "../core/lifecycle";
 import { log, logError } from "../core/log";
 import { listenByRule, type PortOptions, type PortWish } from "../core/ports";
@@ -123,7 +124,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     port,
     components,
     async attach(origin) {
-      const channel = createAppChannel({ origin, appId, token: appToken });
+      const onMissing = (path: string) => onNotice(frameworkError("FF_DELIVERY_ROUTE_MISSING", { path }));
+      const channel = createAppChannel({ origin, appId, token: appToken, onMissing });
       await discover(channel);
       app.set(channel, Number(new URL(origin).port));
     },

@@ -3,17 +3,26 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
-import { hopByHop, isToken, replyJson, replyText } from "../core/http";
-import { Invocation, runInvocation, type Trigger } from "../core/invocation";
+import { isToken, replyJson, replyText } from "../core/http";
+import { Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
-import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
-import type { CloudEvent, FunctionContext, InvocationInput, OpenFunctionComponent } from "../functions/types";
+import { readEnvelope } from "../dapr/protocol";
+import type { CloudEvent, FunctionContext } from "../functions/types";
 import type { Origin } from "../signatures/context";
 import { createOpenFunctionCall } from "../signatures/openfunction";
 import type { Target } from "../signatures/signature";
 import { type Outcome, publish } from "../telemetry/channels";
 import { readBody } from "./body";
 import { refuse } from "./handler";
+import {
+  chooseRoute,
+  findRoutes,
+  Input,
+  type Route,
+  type RouteTable,
+  routesOf,
+  subscriptionsOf,
+} from "./input-routes";
 
 export interface InputsOptions {
   target: Target & { context: FunctionContext };
@@ -21,16 +30,6 @@ export interface InputsOptions {
   /** APP_API_TOKEN: when set, the sidecar must send it as `dapr-api-token`. */
   token: string | undefined;
   isStopping: () => boolean;
-}
-
-/** Who posts to a path: a binding, a topic on the route we announced, or dapr-proxy on the bare topic. */
-type Caller = "binding" | "announced" | "topic";
-
-interface Route {
-  caller: Caller;
-  name: string;
-  component: OpenFunctionComponent;
-  trigger: Trigger;
 }
 
 interface Delivery {
@@ -43,7 +42,12 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
   const subscriptions = JSON.stringify(subscriptionsOf(target.context));
   const call = createOpenFunctionCall(target);
 
-  function deliver(candidates: Route[], req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
+  function deliver(
+    candidates: readonly Route[],
+    req: IncomingMessage,
+    res: ServerResponse,
+    rawBody: Buffer,
+  ): void {
     const route = chooseRoute(candidates, req, rawBody);
     const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
     const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
@@ -70,7 +74,7 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
     if (method === "GET" && path === "/dapr/subscribe")
       return replyBytes(res, 200, "application/json", subscriptions);
     if (method === "GET" && path === "/dapr/config") return replyJson(res, 200, {});
-    const candidates = routes.get(path) ?? routes.get(decodePath(path));
+    const candidates = findRoutes(routes, path);
     if (method === "OPTIONS") {
       const isBound = candidates?.some((route) => route.caller === "binding") ?? false;
       return replyBytes(res, isBound ? 200 : 404, undefined, "");
@@ -78,47 +82,6 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
     if (method !== "POST" || candidates === undefined) return refuseRoute(res, method ?? "", path, routes);
     readBody(req, bodyLimit, (err, bytes) => (err ? refuse(res, err) : deliver(candidates, req, res, bytes)));
   };
-}
-
-// One path can have several meanings: a topic of two pub/subs, or a topic named like a binding.
-function routesOf({ inputs }: FunctionContext): Map<string, Route[]> {
-  const routes = new Map<string, Route[]>();
-  const add = (path: string, route: Route) => routes.set(path, [...(routes.get(path) ?? []), route]);
-  for (const [name, component] of Object.entries(inputs)) {
-    const { componentName, componentType, uri = "" } = component;
-    if (componentType.startsWith("bindings.")) {
-      add(`/${componentName}`, { caller: "binding", name, component, trigger: `binding:${componentName}` });
-      continue;
-    }
-    const topic = { name, component, trigger: `topic:${componentName}/${uri}` } as const;
-    add(announcedRoute(componentName, uri), { caller: "announced", ...topic });
-    // Subscriptions written by hand for the upstream framework use its form.
-    add(`/${componentName}--${uri}--default`.toLowerCase(), { caller: "announced", ...topic });
-    add(`/${uri}`, { caller: "topic", ...topic });
-  }
-  return routes;
-}
-
-function subscriptionsOf({ inputs }: FunctionContext): Subscription[] {
-  return Object.values(inputs)
-    .filter(({ componentType }) => componentType.startsWith("pubsub."))
-    .map(({ componentName, uri = "", metadata }) => ({
-      pubsubname: componentName,
-      topic: uri,
-      route: announcedRoute(componentName, uri),
-      ...(metadata && { metadata }),
-    }));
-}
-
-function chooseRoute(candidates: Route[], req: IncomingMessage, bytes: Buffer): Route {
-  const [only] = candidates;
-  if (only !== undefined && candidates.length === 1) return only;
-  const isEvent = parseContentType(req.headers["content-type"]).type === "application/cloudevents+json";
-  const suitable = candidates.filter((route) => (route.caller !== "binding") === isEvent);
-  const pubsub = readEnvelope(bytes).event?.pubsubname ?? req.headers.pubsubname;
-  return (suitable.find((route) => route.component.componentName === pubsub) ??
-    suitable[0] ??
-    candidates[0]) as Route;
 }
 
 // Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
@@ -130,33 +93,6 @@ function readBinding(req: IncomingMessage, bytes: Buffer): Delivery {
 function readTopic(bytes: Buffer): Delivery {
   const { event, data } = readEnvelope(bytes);
   return { data, event: event as CloudEvent | undefined };
-}
-
-const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
-
-class Input implements InvocationInput {
-  readonly name: string;
-  readonly componentName: string;
-  readonly componentType: string;
-  readonly topic?: string;
-  readonly #req: IncomingMessage;
-  #metadata: Record<string, string> | undefined;
-
-  constructor({ name, component, caller }: Route, req: IncomingMessage) {
-    this.name = name;
-    this.componentName = component.componentName;
-    this.componentType = component.componentType;
-    if (caller !== "binding" && component.uri !== undefined) this.topic = component.uri;
-    this.#req = req;
-  }
-
-  get metadata(): Record<string, string> {
-    const entries = Object.entries(this.#req.headers).filter(
-      ([name]) => !hopByHop.has(name) && !notMetadata.test(name),
-    );
-    this.#metadata ??= Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
-    return this.#metadata;
-  }
 }
 
 function settle(invocation: Invocation, res: ServerResponse, outcome: Outcome, reply: () => void): void {
@@ -212,7 +148,7 @@ function replyBytes(
   res.end(body);
 }
 
-function refuseRoute(res: ServerResponse, method: string, path: string, routes: Map<string, Route[]>): void {
+function refuseRoute(res: ServerResponse, method: string, path: string, routes: RouteTable): void {
   const known = [...routes]
     .filter(([, [first]]) => first?.caller !== "topic")
     .map(([route]) => `POST ${route}`);
@@ -223,12 +159,4 @@ function refuseRoute(res: ServerResponse, method: string, path: string, routes: 
   });
   log.warn(`${err.code} ${err.message}`); // daprd drops a message that is answered 404
   refuse(res, err);
-}
-
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

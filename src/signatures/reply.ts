@@ -5,7 +5,7 @@ import { isCloudEvent } from "../core/cloudevent";
 import { isFrameworkError, messageOf } from "../core/errors";
 import { replyText } from "../core/http";
 import { currentInvocation, type Invocation } from "../core/invocation";
-import { logError } from "../core/log";
+import { log, logError } from "../core/log";
 import type { Request, Response } from "../functions/types";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
@@ -69,11 +69,12 @@ export function sendFailure(
   thrown: unknown,
   { word, production }: FailureOptions,
 ): void {
-  logError(thrown, { function: invocation.function, invocation: invocation.id });
+  const status = isFrameworkError(thrown) && thrown.status !== undefined ? thrown.status : 500;
+  if (status !== 500) log.debug(messageOf(thrown), { function: invocation.function });
+  else logError(thrown, { function: invocation.function, invocation: invocation.id });
   if (invocation.settled || res.writableEnded) return; // answered already: the log line is all there is to do
   invocation.settled = true;
   invocation.error = thrown;
-  const status = isFrameworkError(thrown) && thrown.status !== undefined ? thrown.status : 500;
   if (status !== 500) return replyText(res, status, messageOf(thrown)); // bad input: the function did not run
   replyText(res, 500, production ? "Internal Server Error" : messageOf(thrown), {
     "X-Google-Status": word,

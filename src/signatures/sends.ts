@@ -46,7 +46,9 @@ export class Sends {
     const wanted = output === undefined ? names : [output];
     const results = await Promise.allSettled(wanted.map((name) => this.#sendInOrder(name, data, options)));
     const failures = results.flatMap((result, index) =>
-      result.status === "rejected" ? [`output "${wanted[index]}": ${messageOf(result.reason)}`] : [],
+      result.status === "rejected"
+        ? [`output "${wanted[index]}": ${messageOf(result.reason).replace(/\.$/, "")}`]
+        : [],
     );
     if (failures.length > 0) throw sendError(failures, results);
     return markSettled(results);

@@ -1,12 +1,14 @@
 /** `functions-framework dev`: runs Function CRs on this machine. */
 import { frameworkError } from "../../core/errors";
-import { type FlagName, flagsOf, type ParsedFlags, resolveFlags } from "../../core/flags";
+import { type FlagName, flagsOf } from "../../core/flags";
 import { createLifecycle, exitCodes } from "../../core/lifecycle";
 import { configureLog, describeError } from "../../core/log";
 import type { PortWish } from "../../core/ports";
-import { createEmit, type DevListener } from "../../dev/events";
+import { type ParsedFlags, resolveFlags } from "../../core/read-flags";
+import { createEmit, type DevEvent, type DevListener } from "../../dev/events";
+import { failureOf } from "../../dev/function-run";
 import { makePlan } from "../../dev/plan";
-import { failureOf, startSession } from "../../dev/session";
+import { startSession } from "../../dev/session";
 import { readManifests } from "../../manifest/read";
 import { parserFor } from "../help";
 import { showEvent } from "../screen";
@@ -34,23 +36,25 @@ export async function devCommand(args: string[]): Promise<void> {
     for (const problem of plan.problems) emit("error", describeError(problem));
     return exit(exitCodes.cannotStart);
   }
+  const session = startSession({
+    plan,
+    brokers: values.brokers,
+    ports: {
+      http: wish("port", values.port, explicit),
+      dapr: wish("dapr-port", values["dapr-port"], explicit),
+      mqtt: wish("mqtt-port", values["mqtt-port"], explicit),
+    },
+    gracePeriod: values["grace-period"],
+    env: process.env,
+    emit,
+  });
+  lifecycle.onStop(() => session.stop("a signal asked for it"));
   try {
-    const session = await startSession({
-      plan,
-      brokers: values.brokers,
-      ports: {
-        http: wish("port", values.port, explicit),
-        dapr: wish("dapr-port", values["dapr-port"], explicit),
-        mqtt: wish("mqtt-port", values["mqtt-port"], explicit),
-      },
-      gracePeriod: values["grace-period"],
-      env: process.env,
-      emit,
-    });
-    lifecycle.onStop(() => session.stop("a signal asked for it"));
+    await session.ready;
   } catch (err) {
     if (lifecycle.isStopping) return; // the start was interrupted: that is no error
     emit("error", failureOf(err));
+    await session.stop("it cannot start");
     return exit(exitCodes.cannotStart);
   }
 }
@@ -90,14 +94,24 @@ function wish(flag: FlagName, port: number, explicit: ReadonlySet<FlagName>): Po
 
 // One object a line on stdout and nothing else; output of the function comes line by line.
 function createJsonListener(): DevListener {
-  const partial = new Map<string, string>();
+  const partial = new Map<string, DevEvent & { event: "log" }>();
   const print = (event: unknown) => process.stdout.write(`${JSON.stringify(event)}\n`);
+  // What has no line end when its process ends, or when another takes its place, is a line too.
+  const flush = (name: string | undefined) => {
+    for (const [key, event] of partial) {
+      if (name !== undefined && event.function !== name) continue;
+      partial.delete(key);
+      if (event.data.text) print(event);
+    }
+  };
   return (event) => {
     if (event.event === "notice") return;
+    if (event.event === "stopped") flush(undefined);
+    if (event.event === "error" && event.function !== undefined) flush(event.function);
     if (event.event !== "log") return void print(event);
     const key = `${event.function}/${event.data.stream}`;
-    const lines = ((partial.get(key) ?? "") + event.data.text).split("\n");
-    partial.set(key, lines.pop() ?? "");
+    const lines = ((partial.get(key)?.data.text ?? "") + event.data.text).split("\n");
+    partial.set(key, { ...event, data: { ...event.data, text: lines.pop() ?? "" } });
     for (const text of lines) print({ ...event, data: { ...event.data, text } });
   };
 }

@@ -1,19 +1,21 @@
 /** `functions-framework [serve]`: load, listen, say so. */
-import { readServeFlags } from "../../core/flags";
+
 import { createLifecycle } from "../../core/lifecycle";
 import { configureLog, log } from "../../core/log";
+import { readServeFlags } from "../../core/read-flags";
 import { loadFunction } from "../../functions/load";
 import { parseFunctionContext } from "../../manifest/function-context";
 import { installGuard } from "../../serving/guard";
 import { type RunningFunction, serve } from "../../serving/serve";
 
 export async function serveCommand(args: string[]): Promise<void> {
-  const { values, explicit } = readServeFlags(args, process.env);
+  const { values, explicit, warnings } = readServeFlags(args, process.env);
   configureLog({
     ...(values["log-format"] && { format: values["log-format"] }),
     level: values["log-level"],
     verbose: values.verbose,
   });
+  for (const warning of warnings) log.warn(warning);
   const lifecycle = createLifecycle(); // from here on a signal drains, loading included
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
   const loaded = await loadFunction({ source: values.source, target: values.target });
