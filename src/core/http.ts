@@ -81,6 +81,16 @@ export function isToken(given: string | string[] | undefined, token: string): bo
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** Percent-decoding that takes what is not valid percent-encoding as it stands. */
+export function decodePercent(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** A URL whose password is not shown. */
 export function maskUrl(url: string): string {
   return url.replace(/^([a-z][\w+.-]*:\/\/[^\s/:@]*):.*@/is, "$1:***@"); // greedy: a password may hold any sign

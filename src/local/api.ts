@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { isFrameworkError, messageOf } from "../core/errors";
-import { isForeignOrigin, isLocalHost, isToken, replyJson, replyText } from "../core/http";
+import { decodePercent, isForeignOrigin, isLocalHost, isToken, replyJson, replyText } from "../core/http";
 import { readWholeBody } from "../serving/body";
 import { invokeBinding } from "./api-bindings";
 import { publishMessage } from "./api-publish";
@@ -96,7 +96,7 @@ export function createApi({
     for (const [methods, pattern, run] of routes) {
       const match = methods.split(" ").includes(req.method ?? "") ? pattern.exec(path) : null;
       if (!match) continue;
-      const parts = match.slice(1).map(decodePart);
+      const parts = match.slice(1).map(decodePercent);
       const body = await readWholeBody(req, maxBody).catch((err) => refuseBody(res, path, err));
       return run({ req, res, query, body }, ...parts);
     }
@@ -141,12 +141,4 @@ function detailsOf(errorCode: string, description: string) {
 function readUrl(req: IncomingMessage): { path: string; query: URLSearchParams } {
   const [path = "/", query = ""] = (req.url ?? "/").split("?", 2);
   return { path: path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1"), query: new URLSearchParams(query) };
-}
-
-function decodePart(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

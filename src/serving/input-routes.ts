@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 
 import { parseContentType } from "../core/content";
-import { hopByHop } from "../core/http";
+import { decodePercent, hopByHop } from "../core/http";
 import type { Trigger } from "../core/invocation";
 import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
 import type { FunctionContext, InvocationInput, OpenFunctionComponent } from "../functions/types";
@@ -40,15 +40,7 @@ export function routesOf({ inputs }: FunctionContext): RouteTable {
 
 /** The routes of a path, as it stands or percent-decoded. */
 export function findRoutes(routes: RouteTable, path: string): readonly Route[] | undefined {
-  return routes.get(path) ?? routes.get(decodePath(path));
-}
-
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+  return routes.get(path) ?? routes.get(decodePercent(path));
 }
 
 /** What `GET /dapr/subscribe` answers. */

@@ -2,6 +2,7 @@
 import { eventData, invalidAttribute } from "../core/cloudevent";
 import { decodeData, decodeText, parseContentType, parseJson } from "../core/content";
 import { frameworkError } from "../core/errors";
+import { decodePercent } from "../core/http";
 import type { CloudEvent, Request } from "../functions/types";
 
 const structuredType = "application/cloudevents+json";
@@ -35,7 +36,7 @@ function isBinaryMode(req: Request): boolean {
 function readBinary(req: Request): Record<string, unknown> {
   const event: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(req.headers)) {
-    if (name.startsWith("ce-") && name.length > 3) event[name.slice(3)] = decodeHeader(String(value));
+    if (name.startsWith("ce-") && name.length > 3) event[name.slice(3)] = decodePercent(String(value)); // HTTP binding §3.1.3.2
   }
   assertValid(event);
   const contentType = req.headers["content-type"];
@@ -69,14 +70,4 @@ function readStructured(req: Request): Record<string, unknown> {
 function assertValid(event: Record<string, unknown>): void {
   const invalid = invalidAttribute(event);
   if (invalid) throw frameworkError("FF_EVENT_INVALID", { ...invalid });
-}
-
-// HTTP binding §3.1.3.2; what is not valid percent-encoding is taken as it stands.
-function decodeHeader(value: string): string {
-  if (!value.includes("%")) return value;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { startBroker } from "../../src/local/broker";
 import type { ComponentSpec } from "../../src/local/components/component";
 import { type RuntimeOptions, startRuntime } from "../../src/local/runtime";
 import { type AppCall, type AppReply, startApp } from "../support/app";
@@ -199,6 +200,43 @@ describe("the local runtime", { skip: withoutMosquitto }, () => {
 
     assert.ok(app.callsTo("POST", "/mqtt-in").filter(({ body }) => body === '"bad"').length > 1);
   });
+
+  for (const qos of ["1", "2"]) {
+    test(`no more than maxInFlight messages are handled at once, and all of 300 arrive (quality of service ${qos})`, async () => {
+      const embedded = await startBroker({
+        port: { port: 0, explicit: false, flag: "--mqtt-port" },
+        onNotice: () => undefined,
+      });
+      const allBusy = deferred();
+      let running = 0;
+      let most = 0;
+      const { app } = await setUp(
+        () => [pubsub("stream", embedded.port, { qos, maxInFlight: "5" })],
+        async ({ url }) => {
+          if (url === "/dapr/subscribe") return { body: subscribeTo("flood") };
+          most = Math.max(most, ++running);
+          if (running === 5) allBusy.resolve();
+          await allBusy.promise;
+          running--;
+          return { status: 200 };
+        },
+      );
+      const outside = await connectOutside(embedded.url);
+
+      await Promise.all(
+        Array.from({ length: 300 }, (_, i) => outside.publish("flood", String(i), Number(qos) as 1 | 2)),
+      );
+      await app.count("POST", "/events", 300);
+      await outside.stop();
+      await tearDown();
+      await embedded.stop();
+
+      const bodies = app.callsTo("POST", "/events").map(({ body }) => body);
+      assert.equal(new Set(bodies).size, 300);
+      assert.equal(bodies.length, 300);
+      assert.equal(most, 5);
+    });
+  }
 
   test("quality of service 2 is handed over once, after the function is done", async () => {
     let calls = 0;

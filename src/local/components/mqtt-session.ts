@@ -13,6 +13,8 @@ import {
 } from "mqtt-packet";
 
 import { messageOf } from "../../core/errors";
+import { decodePercent } from "../../core/http";
+import { InFlight } from "./mqtt-inflight";
 
 export type Qos = 0 | 1 | 2;
 
@@ -53,10 +55,9 @@ export class MqttSession {
   readonly #options: MqttSessionOptions;
   readonly #subscriptions = new Map<string, Qos>();
   readonly #acks = new Map<number, Waiting>(); // by packet id: publishes and subscribes of ours
-  readonly #inFlight = new Map<number, { packet: IPublishPacket; done: boolean }>();
+  readonly #inFlight: InFlight;
   readonly #waiting = new Set<Waiting>(); // for the connection
   #subscribing: (() => void)[] = []; // for the first answer to their subscription
-  #unidentified = 0; // QoS 0 messages being handled
   #socket: Socket | undefined;
   #isConnected = false;
   #isStopped = false;
@@ -64,9 +65,19 @@ export class MqttSession {
   #delay = retry.initial;
   #timers: NodeJS.Timeout[] = [];
   #isAlive = true;
+  #isHeld = false;
 
   constructor(options: MqttSessionOptions) {
     this.#options = options;
+    const { maxInFlight = 100, onMessage = async () => undefined } = options;
+    this.#inFlight = new InFlight({
+      limit: maxInFlight,
+      handle: onMessage,
+      acknowledge: ({ qos, messageId }) =>
+        this.#write({ cmd: qos === 2 ? "pubrec" : "puback", messageId: messageId as number }),
+      isConnected: () => this.#isConnected,
+      onFull: (isFull) => this.#hold(isFull),
+    });
     this.#connect();
   }
 
@@ -149,8 +160,8 @@ export class MqttSession {
 
   #sendConnect(): void {
     const { url, clientId, clean } = this.#options;
-    const username = decodeURIComponent(url.username);
-    const password = decodeURIComponent(url.password);
+    const username = decodePercent(url.username);
+    const password = decodePercent(url.password);
     this.#write({
       cmd: "connect",
       protocolId: "MQTT",
@@ -168,7 +179,7 @@ export class MqttSession {
       case "connack":
         return this.#onConnack(packet);
       case "publish":
-        return this.#onPublish(packet);
+        return this.#inFlight.receive(packet);
       case "puback":
       case "pubcomp":
         return this.#settle(packet.messageId as number);
@@ -181,7 +192,7 @@ export class MqttSession {
       case "pubrec":
         return this.#write({ cmd: "pubrel", messageId: packet.messageId as number });
       case "pubrel":
-        this.#inFlight.delete(packet.messageId as number);
+        this.#inFlight.release(packet.messageId as number);
         return this.#write({ cmd: "pubcomp", messageId: packet.messageId as number });
       case "pingresp":
         this.#isAlive = true;
@@ -201,75 +212,31 @@ export class MqttSession {
     this.#delay = retry.initial;
     this.#isConnected = true;
     this.#isAlive = true;
-    if (!sessionPresent) this.#inFlight.clear(); // the broker has forgotten those: their packet ids mean others now
+    if (!sessionPresent) this.#inFlight.forget();
     if (this.#subscriptions.size > 0) {
       void this.#sendSubscribe([...this.#subscriptions]).finally(() => this.#endSubscribing());
     }
     const ping = setInterval(() => this.#ping(), (keepAlive * 1000) / 2);
     this.#timers.push(ping);
     for (const { resolve } of this.#waiting) resolve();
+    this.#hold(this.#isHeld);
     this.#options.onConnected?.();
+  }
+
+  // Back-pressure: what the broker wants to send beyond the limit stays in the socket.
+  #hold(isFull: boolean): void {
+    this.#isHeld = isFull;
+    if (isFull) this.#socket?.pause();
+    else this.#socket?.resume();
+    this.#isAlive = true;
   }
 
   // A session that reads nothing because its room is full cannot see the answer to a ping either.
   #ping(): void {
-    if (!this.#isAlive && !this.#socket?.isPaused())
+    if (!this.#isAlive && !this.#isHeld)
       return void this.#socket?.destroy(new Error("the broker does not answer pings"));
     this.#isAlive = false;
     this.#write({ cmd: "pingreq" });
-  }
-
-  #onPublish(packet: IPublishPacket): void {
-    const { qos, messageId } = packet;
-    if (qos === 0 || messageId === undefined) {
-      this.#unidentified++;
-      void this.#handle(packet).finally(() => {
-        this.#unidentified--;
-        this.#makeRoom();
-      });
-      return this.#makeRoom();
-    }
-    const known = this.#inFlight.get(messageId);
-    // Sent again after a reconnect while its first copy is still being handled, or is done: one handling, one answer.
-    if (known && packet.dup && isSame(known.packet, packet)) {
-      if (known.done) this.#acknowledge(packet);
-      return;
-    }
-    const entry = { packet, done: false };
-    this.#inFlight.set(messageId, entry);
-    this.#makeRoom();
-    void this.#handle(packet).then((isDone) => {
-      if (!isDone || this.#inFlight.get(messageId) !== entry) return;
-      entry.done = true;
-      if (this.#isConnected) this.#acknowledge(packet);
-    });
-  }
-
-  async #handle(packet: IPublishPacket): Promise<boolean> {
-    try {
-      await this.#options.onMessage?.(packet);
-      return true;
-    } catch {
-      return false; // the handler has said why; unacknowledged is the answer
-    }
-  }
-
-  #acknowledge({ qos, messageId }: IPublishPacket): void {
-    const id = messageId as number;
-    this.#write({ cmd: qos === 2 ? "pubrec" : "puback", messageId: id });
-    if (qos === 1) this.#inFlight.delete(id);
-    this.#makeRoom();
-  }
-
-  // Back-pressure: what the broker wants to send beyond the limit stays in the socket.
-  #makeRoom(): void {
-    const busy = this.#inFlight.size + this.#unidentified;
-    const { maxInFlight = 100 } = this.#options;
-    if (busy >= maxInFlight) this.#socket?.pause();
-    else if (this.#socket?.isPaused()) {
-      this.#isAlive = true;
-      this.#socket.resume();
-    }
   }
 
   // A connection that breaks before the answer is told of elsewhere, and the subscription is sent again.
@@ -292,6 +259,7 @@ export class MqttSession {
     for (const { reject } of this.#acks.values())
       reject(new Error(`the broker's connection was lost: ${why}`));
     this.#acks.clear();
+    this.#inFlight.disconnected();
     this.#endSubscribing();
     if (this.#isStopped) return;
     this.#options.onTrouble?.({ refused: false, why });
@@ -341,8 +309,4 @@ export class MqttSession {
   #clearTimers(): void {
     for (const timer of this.#timers.splice(0)) clearTimeout(timer);
   }
-}
-
-function isSame(a: IPublishPacket, b: IPublishPacket): boolean {
-  return a.topic === b.topic && Buffer.compare(Buffer.from(a.payload), Buffer.from(b.payload)) === 0;
 }
