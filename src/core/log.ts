@@ -7,7 +7,7 @@ import { isNativeError } from "node:util/types";
 import { formatPlace, isFrameworkError, messageOf } from "./errors";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
-export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export type LogFormat = "pretty" | "json";
 
@@ -85,7 +85,7 @@ export function describeError(thrown: unknown): {
 }
 
 /** The same as text of several lines. */
-export function explainError(thrown: unknown): string {
+function explainError(thrown: unknown): string {
   if (!isFrameworkError(thrown)) return stackOf(thrown).stack ?? messageOf(thrown);
   const lines = [`${thrown.code} ${thrown.message}`];
   if (thrown.place) lines.push(`  at ${formatPlace(thrown.place)}`);

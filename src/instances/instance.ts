@@ -57,7 +57,7 @@ export function startInstance(
   const { startTimeout = 60 } = spec;
   const child = fork(join(__dirname, "worker.js"), [], {
     cwd: spec.folder,
-    env: { ...spec.env, FF_LISTEN: spec.listen ?? "tcp:127.0.0.1:0" },
+    env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen ?? "tcp:127.0.0.1:0" },
     execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     serialization: "json",

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     void lifecycle.stop("the parent asked for it");
   });
   process.on("disconnect", () => void lifecycle.stop("the parent is gone"));
+  if (!process.connected) return lifecycle.stop("the parent is gone");
   try {
     const { values } = readServeFlags([], process.env);
     configureLog({
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
       level: values["log-level"],
       verbose: values.verbose,
     });
+    startWatchdog(values["grace-period"], lifecycle); // before the user's module, which may block for ever
     const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
     const loaded = await loadFunction({ source: values.source, target: values.target });
     installGuard(lifecycle);
@@ -46,7 +48,6 @@ async function main(): Promise<void> {
       lifecycle,
       env: process.env,
     });
-    startWatchdog(values["grace-period"], lifecycle);
     const { name, signature, address } = running;
     tell({ type: "ready", address, functions: [{ name, signature, path: "/" }] });
   } catch (err) {
@@ -100,7 +101,7 @@ function passNewsOn(lifecycle: Lifecycle): void {
 // A blocked event loop cannot see that the parent is gone: a thread looks for it.
 function startWatchdog(gracePeriod: number, lifecycle: Lifecycle): void {
   const thread = new Worker(join(__dirname, "watchdog.js"), {
-    workerData: { parent: process.ppid, grace: gracePeriod * 1000 },
+    workerData: { parent: Number(process.env.FF_PARENT_PID ?? process.ppid), grace: gracePeriod * 1000 },
   });
   thread.on("message", () => {
     thread.postMessage("alive");

@@ -31,6 +31,8 @@ export interface AppChannelOptions {
   onMissing(path: string): void;
 }
 
+const discoveryTimeout = 10_000; // ms
+
 export function createAppChannel({ origin, appId, token, onMissing }: AppChannelOptions): AppChannel {
   // A handler may take as long as it needs: only connecting has a deadline.
   const client: HttpClient = createHttpClient(origin, { timeout: 0 });
@@ -43,7 +45,12 @@ export function createAppChannel({ origin, appId, token, onMissing }: AppChannel
     return reply;
   };
   const ask = (path: string) =>
-    client.request({ method: "GET", path, headers: { "dapr-app-id": appId, ...tokenHeader } });
+    client.request({
+      method: "GET",
+      path,
+      headers: { "dapr-app-id": appId, ...tokenHeader },
+      signal: AbortSignal.timeout(discoveryTimeout),
+    });
 
   return {
     async subscriptions() {
@@ -54,7 +61,8 @@ export function createAppChannel({ origin, appId, token, onMissing }: AppChannel
 
     // Dapr: 2xx or 405 to OPTIONS means the app is bound.
     async wantsBinding(path) {
-      const { status } = await client.request({ method: "OPTIONS", path, headers: tokenHeader });
+      const signal = AbortSignal.timeout(discoveryTimeout);
+      const { status } = await client.request({ method: "OPTIONS", path, headers: tokenHeader, signal });
       return (status >= 200 && status <= 299) || status === 405;
     },
 

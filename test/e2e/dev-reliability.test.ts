@@ -1,5 +1,6 @@
 /** Nothing is lost, nothing hangs, nothing is left behind. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
 import { freePorts, startDev } from "../support/dev";
@@ -166,6 +167,48 @@ for (const [what, module] of [
 
     await untilGone(ready.functions[0]?.pid ?? 0);
   });
+}
+
+for (const [what, module] of [
+  [
+    "waits for ever",
+    "console.log('loading'); await new Promise(() => setInterval(() => {}, 1e6)); export const relay = () => {};",
+  ],
+  ["blocks", "process.stdout.write('loading\\n'); while (true) {}; export const relay = () => {};"],
+] as const) {
+  test(`a module that ${what} while it loads leaves no orphan: dev killed -9`, async (t) => {
+    const dev = startDev(makeProject(t, { ...relay, "index.mjs": `${module}` }), freePorts, {});
+    t.after(() => dev.stop("SIGKILL"));
+    await dev.next("log");
+    const worker = workerOf(dev.child.pid ?? 0);
+
+    await dev.stop("SIGKILL");
+
+    await untilGone(worker);
+  });
+
+  test(`a module that ${what} while it loads does not hold up SIGTERM`, async (t) => {
+    const dev = startDev(makeProject(t, { ...relay, "index.mjs": `${module}` }), freePorts);
+    t.after(() => dev.stop("SIGKILL"));
+    await dev.next("log");
+    const worker = workerOf(dev.child.pid ?? 0);
+
+    const code = await dev.stop("SIGTERM");
+
+    assert.equal(code, 0);
+    assert.equal(dev.all("error").length, 0);
+    await untilGone(worker);
+  });
+}
+
+/** The one child of a process (Linux and macOS). */
+function workerOf(parent: number): number {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  const row = stdout
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .find(([, ppid]) => ppid === parent);
+  return row?.[0] ?? assert.fail("dev has no child");
 }
 
 test("several functions run side by side, HTTP and async, each with its own address and environment", async (t) => {

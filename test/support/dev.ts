@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import type { DevEvent, DevEventName, ReadyData } from "../../src/dev/events";
 import { until } from "./wait";
 
-export const bin = join(__dirname, "../../bin/functions-framework.js");
+const bin = join(__dirname, "../../bin/functions-framework.js");
 
 type EventOf<E extends DevEventName> = Extract<DevEvent, { event: E }>;
 

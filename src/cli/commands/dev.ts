@@ -5,12 +5,13 @@ import { createLifecycle, exitCodes } from "../../core/lifecycle";
 import { configureLog, describeError } from "../../core/log";
 import type { PortWish } from "../../core/ports";
 import { type ParsedFlags, resolveFlags } from "../../core/read-flags";
-import { createEmit, type DevEvent, type DevListener } from "../../dev/events";
+import { createEmit } from "../../dev/events";
 import { failureOf } from "../../dev/function-run";
 import { makePlan } from "../../dev/plan";
 import { startSession } from "../../dev/session";
 import { readManifests } from "../../manifest/read";
 import { parserFor } from "../help";
+import { createJsonListener } from "../json-lines";
 import { showEvent } from "../screen";
 
 export async function devCommand(args: string[]): Promise<void> {
@@ -90,30 +91,6 @@ function usageError(message: string, known: string[]): Error {
 
 function wish(flag: FlagName, port: number, explicit: ReadonlySet<FlagName>): PortWish {
   return { port, explicit: explicit.has(flag), flag: `--${flag}` };
-}
-
-// One object a line on stdout and nothing else; output of the function comes line by line.
-function createJsonListener(): DevListener {
-  const partial = new Map<string, DevEvent & { event: "log" }>();
-  const print = (event: unknown) => process.stdout.write(`${JSON.stringify(event)}\n`);
-  // What has no line end when its process ends, or when another takes its place, is a line too.
-  const flush = (name: string | undefined) => {
-    for (const [key, event] of partial) {
-      if (name !== undefined && event.function !== name) continue;
-      partial.delete(key);
-      if (event.data.text) print(event);
-    }
-  };
-  return (event) => {
-    if (event.event === "notice") return;
-    if (event.event === "stopped") flush(undefined);
-    if (event.event === "error" && event.function !== undefined) flush(event.function);
-    if (event.event !== "log") return void print(event);
-    const key = `${event.function}/${event.data.stream}`;
-    const lines = ((partial.get(key)?.data.text ?? "") + event.data.text).split("\n");
-    partial.set(key, { ...event, data: { ...event.data, text: lines.pop() ?? "" } });
-    for (const text of lines) print({ ...event, data: { ...event.data, text } });
-  };
 }
 
 // What was written to a pipe must be out before the process ends.

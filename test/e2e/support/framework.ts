@@ -81,7 +81,7 @@ export async function startFramework(args: string[], options: FrameworkOptions):
 export async function runFramework(args: string[], options: FrameworkOptions): Promise<Ending> {
   const started = spawnFramework(args, options);
   try {
-    return await withDeadline(started.ended(), `functions-framework ${args.join(" ")} ends`);
+    return await started.ended();
   } catch (err) {
     await started.stop();
     throw err;
@@ -129,7 +129,7 @@ export function spawnFramework(args: string[], { project, env = {}, command }: F
     tell: (line: string) => void child.stdin?.write(`${line}\n`),
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
     async ended(): Promise<Ending> {
-      const [code, signal] = await closed;
+      const [code, signal] = await withDeadline(closed, "the process ends");
       return { code, signal, ...written };
     },
     async stop(): Promise<Ending> {

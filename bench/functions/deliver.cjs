@@ -1,0 +1,1 @@
+exports.deliver = (_ctx, _data) => {};

@@ -1,0 +1,1 @@
+exports.event = (_event) => {};

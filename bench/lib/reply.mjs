@@ -1,0 +1,51 @@
+// The replies of a row's servers must be the same, or the row compares different work.
+import { request as httpRequest } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { readerError } from "./errors.mjs";
+
+const patience = 20_000; // ms: DaprServer loads for a while on a busy machine
+
+/** Asks until the server answers with a 2xx. */
+export async function firstReply(server, request) {
+  const deadline = performance.now() + patience;
+  let last = "no answer";
+  while (performance.now() < deadline) {
+    if (server.child.exitCode !== null) break;
+    const reply = await ask(server.port, request).catch((err) => ({ status: 0, body: err.message }));
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    last = `${reply.status} ${reply.body}`;
+    await sleep(20);
+  }
+  throw readerError(`"${server.name}" does not answer (${last}).\n${server.said}`);
+}
+
+/** Throws with the difference when a reply is not what ours is. */
+export function compareReplies(row, replies) {
+  const [ours, ...others] = replies;
+  for (const [index, reply] of others.entries()) {
+    const { name, unequal } = row.servers[index + 1];
+    for (const field of Object.keys(ours)) {
+      if (unequal?.headers.includes(field) || reply[field] === ours[field]) continue;
+      throw readerError(
+        `Row "${row.name}": the ${field} of "${name}" is ${JSON.stringify(reply[field])}, ours is ${JSON.stringify(ours[field])}.`,
+      );
+    }
+  }
+}
+
+function ask(port, { method, path, headers, body }) {
+  return new Promise((resolve, reject) => {
+    const req = httpRequest({ port, host: "127.0.0.1", method, path, headers, agent: false }, async (res) => {
+      const chunks = await res.toArray();
+      resolve({
+        status: res.statusCode,
+        "content-type": res.headers["content-type"],
+        "content-length": res.headers["content-length"],
+        body: Buffer.concat(chunks).toString("latin1"),
+      });
+    });
+    req.once("error", reject);
+    req.end(body);
+  });
+}

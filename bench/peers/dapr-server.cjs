@@ -1,0 +1,16 @@
+const { once } = require("node:events");
+const { createServer } = require("node:http");
+const { DaprServer, LogLevel } = require("@dapr/dapr");
+
+exports.startDaprServer = async (register) => {
+  const sidecar = createServer((_req, res) => res.end("{}")).listen(0, "127.0.0.1");
+  await once(sidecar, "listening");
+  const server = new DaprServer({
+    serverPort: process.env.PORT,
+    clientOptions: { daprHost: "127.0.0.1", daprPort: String(sidecar.address().port) },
+    logger: { level: LogLevel.Error },
+  });
+  await register(server);
+  await server.start(); // asks the sidecar for its metadata until it answers
+  sidecar.close();
+};

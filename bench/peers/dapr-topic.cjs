@@ -1,0 +1,4 @@
+const { deliver } = require("../functions/deliver.cjs");
+const { startDaprServer } = require("./dapr-server.cjs");
+
+startDaprServer((server) => server.pubsub.subscribe("pubsub", "orders", (data) => deliver({}, data)));

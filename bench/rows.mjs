@@ -1,0 +1,43 @@
+// The one table of rows. A new row: one file in rows/, one line here.
+import { binding } from "./rows/binding.mjs";
+import { cloudevent } from "./rows/cloudevent.mjs";
+import { hello } from "./rows/hello.mjs";
+import { start } from "./rows/start.mjs";
+import { topic } from "./rows/topic.mjs";
+
+/**
+ * @typedef {object} Row
+ * @property {string} name for `--only`
+ * @property {string} title what is measured, in words
+ * @property {"load" | "start"} measure requests per second under load, or milliseconds from spawn to the first answer
+ * @property {Request} request
+ * @property {Server[]} servers the first one is ours
+ * @property {Bar[]} bars
+ *
+ * @typedef {object} Request
+ * @property {string} method
+ * @property {string} path
+ * @property {Record<string, string>} [headers]
+ * @property {string} [body]
+ *
+ * @typedef {object} Server takes its port from PORT
+ * @property {string} name
+ * @property {string[]} command arguments of node
+ * @property {string} [package] whose version is printed
+ * @property {Record<string, string>} [env]
+ * @property {string} [path] where this one wants the request, when not at the row's path
+ * @property {Unequal} [unequal]
+ *
+ * @typedef {object} Unequal what of the reply may differ from ours
+ * @property {string[]} headers
+ * @property {string} why
+ *
+ * @typedef {object} Bar ratio of medians, ours ÷ the peer's
+ * @property {string} against name of a server
+ * @property {"value" | "memory"} [of] the row's own measure (default), or resident memory after the load
+ * @property {number} [atLeast]
+ * @property {number} [atMost]
+ */
+
+/** @type {Row[]} */
+export const rows = [hello, start, cloudevent, binding, topic];

@@ -1,0 +1,33 @@
+// `npm run bench`: installs what it compares with, measures row by row, judges. See README.md.
+import { stopEverything } from "./lib/children.mjs";
+import { judge } from "./lib/judge.mjs";
+import { measureLoad } from "./lib/load.mjs";
+import { readOptions } from "./lib/options.mjs";
+import { provide } from "./lib/provide.mjs";
+import { createReport, surroundings } from "./lib/report.mjs";
+import { measureStart } from "./lib/start.mjs";
+import { rows } from "./rows.mjs";
+
+const measures = { load: measureLoad, start: measureStart };
+
+process.on("exit", stopEverything);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
+try {
+  const options = readOptions(process.argv.slice(2), rows);
+  const report = createReport(options.json ? process.stderr : process.stdout);
+  provide();
+  const around = surroundings();
+  report.head(around, options);
+  const measured = [];
+  for (const row of rows.filter(({ name }) => options.only.includes(name))) {
+    const results = judge(row, await measures[row.measure](row, options, report.progress));
+    report.row(row, results);
+    measured.push(results);
+  }
+  report.bars(measured);
+  if (options.json) console.log(JSON.stringify({ ...around, options, rows: measured }, null, 2));
+} catch (err) {
+  console.error(err.isForReader ? err.message : err);
+  process.exit(1);
+}
