@@ -1,6 +1,6 @@
 /** HTTP rules that several rooms share. */
 import { timingSafeEqual } from "node:crypto";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 
 /** Hop-by-hop headers (RFC 9110 §7.6.1) and the length, which belongs to one message. */
@@ -17,6 +17,20 @@ export const hopByHop: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
+
+/**
+ * True when the request carries one of these headers, given in lower case. Looks at the raw list, because the first
+ * read of `req.headers` builds it for a microsecond or two.
+ */
+export function hasHeader({ rawHeaders }: IncomingMessage, names: readonly string[]): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    for (const wanted of names) {
+      if (name.length === wanted.length && name.toLowerCase() === wanted) return true;
+    }
+  }
+  return false;
+}
 
 /** Answers a small text; `nosniff`, so that a browser never reads it as a page. */
 export function replyText(

@@ -13,8 +13,6 @@ export class Invocation {
   readonly function: string;
   readonly signature: string;
   readonly trigger: Trigger;
-  /** `performance.now()` at arrival, ms. */
-  readonly started: number = performance.now();
   /** Set by the signature: ends the call as failed, for errors that surface outside of its promise. */
   fail: ((thrown: unknown) => void) | undefined;
   /** True once the answer is decided; a failure after that is only logged. */
@@ -64,11 +62,9 @@ export function currentInvocation(): Invocation | undefined {
   return storage.getStore();
 }
 
-/** Runs `work` so that everything it starts belongs to the invocation. */
-export function runInvocation<A extends unknown[], R>(
+/** Runs `work` so that everything it starts belongs to the invocation: `runInvocation(invocation, work, ...args)`. */
+export const runInvocation = storage.run.bind(storage) as <A extends unknown[], R>(
   invocation: Invocation,
   work: (...args: A) => R,
   ...args: A
-): R {
-  return storage.run(invocation, work, ...args);
-}
+) => R;

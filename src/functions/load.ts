@@ -134,7 +134,7 @@ function knownFunctions(exported: unknown): string[] {
   const seen = new Set<unknown>([...registry().values()].map((entry) => entry.function));
   for (const [name, value] of Object.entries(exported ?? {})) {
     // `module.exports` of a CommonJS module imported as ES module repeats its members: one function, one name.
-    if (typeof value !== "function" || seen.has(value)) continue;
+    if (typeof value !== "function" || isClass(value) || seen.has(value)) continue;
     seen.add(value);
     names.add(name);
   }

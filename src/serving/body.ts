@@ -4,17 +4,19 @@ import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 
 import { decodeText, formType, parseContentType, parseForm, parseJson } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
+import { hasHeader } from "../core/http";
 import type { Request } from "../functions/types";
 
 /**
  * RFC 9112 §6.3: a request has a body when it says how long it is, or that it is chunked. A length of 0 is a body
  * only when a type says what is empty: clients state it for every POST.
  */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  const length = headers["content-length"];
-  if (length === undefined) return headers["transfer-encoding"] !== undefined;
-  return length !== "0" || headers["content-type"] !== undefined;
+export function hasBody(req: IncomingMessage): boolean {
+  if (!hasHeader(req, lengthHeaders)) return false;
+  return req.headers["content-length"] !== "0" || req.headers["content-type"] !== undefined;
 }
+
+const lengthHeaders = ["content-length", "transfer-encoding"];
 
 /**
  * Reads the whole body, inflated. `done` is called once: with the bytes, or with FF_BODY_TOO_LARGE,

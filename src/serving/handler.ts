@@ -7,8 +7,9 @@ import { Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import type { Request, Response } from "../functions/types";
 import type { Signature, Target } from "../signatures/signature";
-import { hasListeners, publish } from "../telemetry/channels";
+import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody } from "./body";
+import { reportInvocation } from "./news";
 import type { RequestHandler } from "./server";
 
 export interface HandlerOptions {
@@ -65,17 +66,9 @@ function refuseMethod(req: Request, res: Response, allowed: readonly string[]): 
 }
 
 function reportAtEnd(invocation: Invocation, res: Response): void {
+  const started = performance.now();
   res.once("close", () => {
     const failed = invocation.error !== undefined || res.statusCode >= 500 || !res.writableFinished;
-    publish("invocation", {
-      id: invocation.id,
-      function: invocation.function,
-      signature: invocation.signature,
-      trigger: invocation.trigger,
-      ms: performance.now() - invocation.started,
-      outcome: failed ? "error" : "ok",
-      status: res.statusCode,
-      ...(invocation.error !== undefined && { error: messageOf(invocation.error) }),
-    });
+    reportInvocation(invocation, { started, outcome: failed ? "error" : "ok", status: res.statusCode });
   });
 }

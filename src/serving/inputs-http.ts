@@ -11,7 +11,7 @@ import type { CloudEvent, FunctionContext } from "../functions/types";
 import type { Origin } from "../signatures/context";
 import { createOpenFunctionCall } from "../signatures/openfunction";
 import type { Target } from "../signatures/signature";
-import { type Outcome, publish } from "../telemetry/channels";
+import { hasListeners } from "../telemetry/channels";
 import { readBody } from "./body";
 import { refuse } from "./handler";
 import {
@@ -23,6 +23,7 @@ import {
   routesOf,
   subscriptionsOf,
 } from "./input-routes";
+import { reportInvocation } from "./news";
 
 export interface InputsOptions {
   target: Target & { context: FunctionContext };
@@ -51,17 +52,27 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
     const route = chooseRoute(candidates, req, rawBody);
     const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
     const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
+    const started = hasListeners("invocation") ? performance.now() : undefined;
     const origin: Origin = { input: new Input(route, req), event, rawBody };
-    runInvocation(invocation, call, invocation, data, origin).then(
-      (value) => settle(invocation, res, "ack", () => replyAck(res, route, value)),
-      (err) => {
-        invocation.error = err;
-        logError(err, { function: target.name, invocation: invocation.id, trigger: route.trigger });
-        settle(invocation, res, "retry", () =>
-          replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(err)),
-        );
-      },
-    );
+
+    const report = (outcome: "ack" | "retry") => {
+      if (started !== undefined) reportInvocation(invocation, { started, outcome, status: res.statusCode });
+    };
+    const failed = (thrown: unknown) => {
+      invocation.error = thrown;
+      logError(thrown, { function: target.name, invocation: invocation.id, trigger: route.trigger });
+      replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(thrown));
+      report("retry");
+    };
+    const done = (value: unknown) => {
+      try {
+        replyAck(res, route, value);
+      } catch (err) {
+        return failed(err); // a value that cannot be written: nothing was said yet
+      }
+      report("ack");
+    };
+    runInvocation(invocation, call, invocation, data, origin, { done, failed });
   }
 
   return (req: IncomingMessage, res: ServerResponse): void => {
@@ -93,26 +104,6 @@ function readBinding(req: IncomingMessage, bytes: Buffer): Delivery {
 function readTopic(bytes: Buffer): Delivery {
   const { event, data } = readEnvelope(bytes);
   return { data, event: event as CloudEvent | undefined };
-}
-
-function settle(invocation: Invocation, res: ServerResponse, outcome: Outcome, reply: () => void): void {
-  try {
-    reply();
-  } catch (err) {
-    // A value that cannot be written: the message must not be acknowledged by a broken answer.
-    logError(err, { function: invocation.function, invocation: invocation.id });
-    replyText(res, 500, messageOf(err), failureHeaders);
-  }
-  publish("invocation", {
-    id: invocation.id,
-    function: invocation.function,
-    signature: invocation.signature,
-    trigger: invocation.trigger,
-    ms: performance.now() - invocation.started,
-    outcome,
-    status: res.statusCode,
-    ...(invocation.error !== undefined && { error: messageOf(invocation.error) }),
-  });
 }
 
 const failureHeaders = { "X-Google-Status": "error", "X-OpenFunction-Status": "error" };

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import expressRequest from "express/lib/request";
 import expressResponse from "express/lib/response";
 
+import { hasHeader } from "../core/http";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
@@ -75,26 +76,26 @@ function createMessageClasses(app: AppSettings, context: unknown) {
 
 /** `res.send` for the common case, the rest is Express's: the reply's bytes are the same, at a quarter of the cost. */
 function send(this: ServerResponse & { app: AppSettings; req: IncomingMessage }, body?: unknown): unknown {
-  if (typeof body !== "string" || !isPlain(this)) return expressResponse.send.call(this, body);
-  if (!this.hasHeader("Content-Type")) this.setHeader("Content-Type", "text/html; charset=utf-8");
+  const type = this.getHeader("Content-Type");
+  if (typeof body !== "string" || !isPlain(this, type)) return expressResponse.send.call(this, body);
+  if (type === undefined) this.setHeader("Content-Type", "text/html; charset=utf-8");
   this.setHeader("Content-Length", Buffer.byteLength(body));
   this.end(body, "utf8");
   return this;
 }
 
 // No charset to add, no freshness to check, no tag to make, no body to leave out.
-function isPlain(res: ServerResponse & { app: AppSettings; req: IncomingMessage }): boolean {
-  const { method, headers } = res.req;
-  const type = res.getHeader("Content-Type");
+function isPlain(res: ServerResponse & { app: AppSettings; req: IncomingMessage }, type: unknown): boolean {
   return (
     (type === undefined || (typeof type === "string" && type.endsWith("; charset=utf-8"))) &&
     res.statusCode === 200 &&
-    method !== "HEAD" &&
-    headers["if-none-match"] === undefined &&
-    headers["if-modified-since"] === undefined &&
-    res.app.settings["etag fn"] === undefined
+    res.req.method !== "HEAD" &&
+    res.app.settings["etag fn"] === undefined &&
+    !hasHeader(res.req, conditionalHeaders)
   );
 }
+
+const conditionalHeaders = ["if-none-match", "if-modified-since"];
 
 function define(prototype: object, name: string, value: unknown): void {
   Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: true });

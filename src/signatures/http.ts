@@ -3,6 +3,7 @@ import { isCloudEvent } from "../core/cloudevent";
 import type { HttpFunction, Response } from "../functions/types";
 import { nextOf, sendFailure, sendResult } from "./reply";
 import type { Signature } from "./signature";
+import { isThenable } from "./thenable";
 
 export const http: Signature = {
   name: "http",
@@ -58,10 +59,4 @@ function isMeantAsAnswer(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null || isCloudEvent(value);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
-  );
 }

@@ -7,36 +7,59 @@ import { isEventRequest, readCloudEvent } from "./event-request";
 import { sendFailure, sendResult } from "./reply";
 import { isSendResult, Sends } from "./sends";
 import type { Signature, Target } from "./signature";
+import { isThenable } from "./thenable";
 
-/** Calls the function once and waits for its sends; resolves to its value, rejects when it or a send failed. */
-export type OpenFunctionCall = (invocation: Invocation, data: unknown, origin: Origin) => Promise<unknown>;
+/** How a call ends: once, with its value or with what it or one of its sends threw. */
+export interface CallEnd {
+  done(value: unknown): void;
+  failed(thrown: unknown): void;
+}
+
+/** Calls the function once, and ends when it and its sends are done. */
+export type OpenFunctionCall = (invocation: Invocation, data: unknown, origin: Origin, end: CallEnd) => void;
 
 export function createOpenFunctionCall(target: Target): OpenFunctionCall {
   const fn = target.function as OpenFunction;
   const Context = createContextClass(target);
 
-  async function run(invocation: Invocation, data: unknown, origin: Origin): Promise<unknown> {
+  return (invocation, data, origin, end) => {
     const sends = new Sends(target.outputs, invocation);
-    let value: unknown;
+    const done = (value: unknown) => {
+      if (invocation.settled) return;
+      invocation.settled = true;
+      end.done(isSendResult(value) ? undefined : value);
+    };
+    const failed = (thrown: unknown) => {
+      if (invocation.settled) return;
+      invocation.settled = true;
+      end.failed(thrown);
+    };
+    invocation.fail = failed; // an error in a timer of the function ends the call too
+    let result: unknown;
     try {
-      value = await fn(new Context(invocation, sends, origin), data);
+      result = fn(new Context(invocation, sends, origin), data);
     } catch (err) {
-      await sends.settle().catch(() => undefined); // the function's own error is the one to tell
-      throw err;
+      return void sends.settle().then(
+        () => failed(err),
+        () => failed(err), // the function's own error is the one to tell
+      );
     }
-    await sends.settle();
-    return isSendResult(value) ? undefined : value;
-  }
+    // A function that is done when it returns costs no promise: on Node 20 each takes about a microsecond here.
+    if (sends.isEmpty && !isThenable(result)) return done(result);
+    finish(result, sends).then(done, failed);
+  };
+}
 
-  return (invocation, data, origin) =>
-    new Promise((resolve, reject) => {
-      invocation.fail = reject; // an error in a timer of the function ends the call too
-      run(invocation, data, origin)
-        .finally(() => {
-          invocation.settled = true;
-        })
-        .then(resolve, reject);
-    });
+async function finish(result: unknown, sends: Sends): Promise<unknown> {
+  let value: unknown;
+  try {
+    value = await result;
+  } catch (err) {
+    if (!sends.isEmpty) await sends.settle().catch(() => undefined); // the function's own error is the one to tell
+    throw err;
+  }
+  if (!sends.isEmpty) await sends.settle();
+  return value;
 }
 
 export const openfunction: Signature = {
@@ -46,13 +69,22 @@ export const openfunction: Signature = {
   create(target) {
     const call = createOpenFunctionCall(target);
 
-    return async (invocation, req, res) => {
-      try {
-        const value = await call(invocation, dataOf(req), originOf(req, res));
-        if (!isAnswered(res)) sendResult(res, value);
-      } catch (err) {
+    return (invocation, req, res) => {
+      const failed = (thrown: unknown) => {
         invocation.settled = false; // the answer is still to be given
-        sendFailure(invocation, res, err, { word: "error", production: target.production });
+        sendFailure(invocation, res, thrown, { word: "error", production: target.production });
+      };
+      const done = (value: unknown) => {
+        try {
+          if (!isAnswered(res)) sendResult(res, value);
+        } catch (err) {
+          failed(err);
+        }
+      };
+      try {
+        call(invocation, dataOf(req), originOf(req, res), { done, failed });
+      } catch (err) {
+        failed(err); // the request could not be read
       }
     };
   },

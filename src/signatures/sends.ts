@@ -12,8 +12,8 @@ export interface SendError extends FrameworkError {
 export class Sends {
   readonly #outputs: Outputs;
   readonly #invocation: Invocation;
-  readonly #open: TrackedSend<SendResult[]>[] = [];
-  readonly #lastOf = new Map<string, Promise<unknown>>();
+  #open: TrackedSend<SendResult[]>[] | undefined; // made at the first send: most invocations of a sink send nothing
+  #lastOf: Map<string, Promise<unknown>> | undefined;
 
   constructor(outputs: Outputs, invocation: Invocation) {
     this.#outputs = outputs;
@@ -24,14 +24,20 @@ export class Sends {
     const work = this.#sendAll(data, output, options);
     const tracked = new TrackedSend<SendResult[]>((resolve, reject) => void work.then(resolve, reject));
     tracked.silence();
+    this.#open ??= [];
     this.#open.push(tracked);
     return tracked;
+  }
+
+  /** True when there is nothing to wait for. */
+  get isEmpty(): boolean {
+    return this.#open === undefined || this.#open.length === 0;
   }
 
   /** Waits for every send, also for those made meanwhile. Rejects with the first failure that nobody handled. */
   async settle(): Promise<void> {
     let failure: { reason: unknown } | undefined;
-    for (let next = this.#open.shift(); next; next = this.#open.shift()) {
+    for (let next = this.#open?.shift(); next; next = this.#open?.shift()) {
       const reason = await next.outcome();
       if (reason && !next.isHandled) failure ??= reason;
     }
@@ -56,6 +62,7 @@ export class Sends {
 
   #sendInOrder(name: string, data: unknown, options: SendOptions): Promise<SendReply> {
     const post = () => this.#outputs.send(name, data, options, this.#invocation);
+    this.#lastOf ??= new Map();
     const before = this.#lastOf.get(name);
     const work = before ? before.then(post, post) : post();
     this.#lastOf.set(name, work);

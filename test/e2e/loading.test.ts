@@ -71,6 +71,7 @@ for (const [title, project, target, text] of targets) {
 
 const single: [project: string, name: string, text: string][] = [
   ["single-function", "onlyOne", "the only one"],
+  ["targets", "hello", "hello"],
   ["module-is-function", "default", "the module itself"],
   ["default-export", "default", "the default export"],
   ["registered-esm", "late", "registered after a top-level await"],
@@ -262,7 +263,7 @@ const failures: Failure[] = [
     project: "targets",
     args: ["--target=helo"],
     code: "FF_TARGET_NOT_FOUND",
-    says: ['"helo"', '"hello"', '"Greeter"', 'Did you mean "hello"?'],
+    says: ['"helo"', 'offers "hello".', 'Did you mean "hello"?'],
   },
   {
     title: "a target nothing is near to",
@@ -329,9 +330,9 @@ const failures: Failure[] = [
   },
   {
     title: "no target, several functions",
-    project: "targets",
+    project: "express-targets",
     code: "FF_TARGET_AMBIGUOUS",
-    says: ['"hello"', "--target", "FUNCTION_TARGET"],
+    says: ['"app", "handling", "router", "middleware"', "--target", "FUNCTION_TARGET"],
   },
   {
     title: "a function context that is no JSON",

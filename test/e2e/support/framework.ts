@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { until, withDeadline } from "../../support/wait";
 
 const root = resolve(__dirname, "../../..");
-export const bin = join(root, "bin/functions-framework.js");
+const bin = join(root, "bin/functions-framework.js");
 const announcer = join(__dirname, "announce-port.cjs");
 
 export interface FrameworkOptions {
