@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { Agent } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
@@ -235,6 +236,30 @@ test("413 comes while the client is still sending chunks", async () => {
   );
 
   assert.match(answer, /^HTTP\/1\.1 413 .*\r\nConnection: close\r\n/is);
+});
+
+test("after a refusal the connection serves on", async (t) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const headers = { "Content-Type": json, "Content-Encoding": "gzip" };
+
+  const refusal = await request(framework.url, { method: "POST", headers, body: "x".repeat(limit), agent });
+  const next = await request(framework.url, { agent });
+
+  assert.equal(refusal.status, 400);
+  assert.equal(refusal.headers.connection, "keep-alive");
+  assert.equal(next.status, 200);
+});
+
+test("a client that waits for 100 Continue gets it, HTTP/1.0 is answered and closed", async () => {
+  const cautious = await converse(
+    framework.port,
+    "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+  );
+  const old = await converse(framework.port, "GET / HTTP/1.0\r\n\r\n");
+
+  assert.match(cautious, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+  assert.match(old, /^HTTP\/1\.1 200 OK\r\n/);
 });
 
 test("a client that goes away in the middle of its body leaves the function uncalled and the server well", async (t) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 
 import { type App, type AppCall, type AppReply, startApp } from "../support/app";
@@ -359,6 +360,21 @@ test("fifty invocations at once never share a ctx", async () => {
     sidecar.calls.map((call) => messageOf(call).number).sort((a, b) => a - b),
     numbers,
   );
+});
+
+test("ctx.signal is aborted when the caller goes away, not when its body has been read", async () => {
+  const body = JSON.stringify({ case: "until-aborted" });
+  const socket = connect(framework.port, "127.0.0.1");
+  socket.write(
+    `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await framework.says("waiting for the caller to go\n");
+  const early = framework.stdout.includes("aborted");
+
+  socket.destroy();
+  await framework.says("aborted: The caller is gone.\n");
+
+  assert.equal(early, false);
 });
 
 function messageOf({ body }: AppCall) {

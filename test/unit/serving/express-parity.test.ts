@@ -247,6 +247,9 @@ const requests: Row[] = [
     "//a//b%2Fc/?d=1",
   ),
   asks("method and params", (req) => [req.method, req.params], "/", { method: "PATCH" }),
+  ...["PUT", "DELETE", "OPTIONS", "TRACE", "PURGE", "PROPFIND"].map((method) =>
+    asks(`method ${method}`, (req) => [req.method, req.path], "/any/path", { method }),
+  ),
   asks("ip and ips", (req) => [req.ip, req.ips]),
   asks("ip and ips behind proxies", (req) => [req.ip, req.ips], "/", forwarded),
   asks(
