@@ -47,6 +47,11 @@ export const catalogue = {
       `The module "${d.file}" threw while it was loading: ${d.why}`,
     hint: () => "Mend the error in the module: the stack is its own.",
   },
+  FF_LOAD_UNSETTLED: {
+    message: (d: { file: string }) =>
+      `The module "${d.file}" waits for something that never comes (a top-level await).`,
+    hint: () => "Nothing is left that could resolve it.",
+  },
   FF_LOAD_DEPENDENCY: {
     message: (d: { file: string; name: string }) => `"${d.file}" needs "${d.name}", which is not found.`,
     hint: () => "Is it listed in the dependencies of package.json and installed?",

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 
 import { frameworkError } from "./errors";
 import { type Command, type Flag, type FlagName, type FlagValues, flags, flagsOf } from "./flags";
+import { configureLog } from "./log";
 import { nearest } from "./suggest";
 
 /** Values and where they came from; `explicit` holds the names given by flag or variable. */
@@ -42,7 +43,10 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   return { ...resolveFlags("serve", given, env), warnings };
 }
 
-/** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
+/**
+ * Flag, then environment, then default. An empty text counts as not given and falls through to the next.
+ * The options of the log are read first and take effect at once, so that what is wrong with the others is told as asked.
+ */
 export function resolveFlags(
   command: Command,
   given: ReadonlyMap<string, unknown>,
@@ -50,7 +54,14 @@ export function resolveFlags(
 ): ParsedFlags {
   const values: Partial<Record<FlagName, unknown>> = {};
   const explicit = new Set<FlagName>();
-  for (const [name, flag] of flagsOf(command)) {
+  const rows = flagsOf(command);
+  const isOutput = ([, flag]: [FlagName, Flag]) => flag.group === "Output";
+  for (const row of rows.filter(isOutput)) read(row);
+  applyLogFlags(command, values);
+  for (const row of rows.filter((one) => !isOutput(one))) read(row);
+  return { values: values as FlagValues, explicit, warnings: [] };
+
+  function read([name, flag]: [FlagName, Flag]): void {
     const stated = given.get(name);
     if (flag.repeatable && Array.isArray(stated))
       values[name] = stated.map((value) => parseValue(name, flag, String(value)));
@@ -59,11 +70,16 @@ export function resolveFlags(
         (value) => value !== undefined && value !== "",
       );
       values[name] = raw === undefined ? flag.default : parseValue(name, flag, String(raw));
-      if (raw === undefined) continue;
+      if (raw === undefined) return;
     }
     explicit.add(name);
   }
-  return { values: values as FlagValues, explicit, warnings: [] };
+}
+
+function applyLogFlags(command: Command, values: Partial<Record<FlagName, unknown>>): void {
+  const { "log-format": stated, "log-level": level, verbose, json } = values as Partial<FlagValues>;
+  const format = stated ?? (command === "dev" ? (json ? "json" : "pretty") : undefined);
+  configureLog({ ...(format && { format }), ...(level && { level }), verbose: verbose === true });
 }
 
 function parseValue(name: string, flag: Flag, value: string): unknown {

@@ -38,25 +38,45 @@ export async function loadFunction({
 async function importModule(file: string): Promise<unknown> {
   try {
     // require() first where it is right: it is faster, and keeps `require.main`-style modules as they are.
-    if (isEsModule(file)) return await import(pathToFileURL(file).href);
+    if (isEsModule(file)) return await importFile(file);
     return createRequire(file)(file);
   } catch (err) {
-    if (isNativeError(err) && (err as NodeJS.ErrnoException).code === "ERR_REQUIRE_ASYNC_MODULE") {
-      return await import(pathToFileURL(file).href);
-    }
-    if (isNativeError(err) && err.name === "SyntaxError" && !isEsModule(file))
-      return await importAsFallback(file, err);
-    throw loadError(file, err);
+    const isAsync = isNativeError(err) && (err as NodeJS.ErrnoException).code === "ERR_REQUIRE_ASYNC_MODULE";
+    if (!isAsync && (!isCompileError(err) || isEsModule(file))) throw loadError(file, err);
+    return importAfterAll(file, err);
   }
 }
 
 // ES syntax in a .js file without "type": import() detects it where require() does not (Node 20).
-async function importAsFallback(file: string, original: Error): Promise<unknown> {
+async function importAfterAll(file: string, first: unknown): Promise<unknown> {
   try {
-    return await import(pathToFileURL(file).href);
-  } catch {
-    throw loadError(file, original);
+    return await importFile(file);
+  } catch (err) {
+    throw loadError(file, isCompileError(err) ? first : err);
   }
+}
+
+// A top-level await that nothing can ever resolve lets Node end in silence, with exit code 0.
+async function importFile(file: string): Promise<unknown> {
+  let onEmpty: (() => void) | undefined;
+  const unsettled = new Promise<never>((_, reject) => {
+    onEmpty = () => reject(frameworkError("FF_LOAD_UNSETTLED", { file }, { place: { file } }));
+    process.once("beforeExit", onEmpty);
+  });
+  try {
+    return await Promise.race([import(pathToFileURL(file).href), unsettled]);
+  } finally {
+    if (onEmpty) process.off("beforeExit", onEmpty);
+  }
+}
+
+// An error of the compiler begins with its place; what JSON.parse throws while the module runs does not.
+function isCompileError(thrown: unknown): boolean {
+  return (
+    isNativeError(thrown) &&
+    thrown.name === "SyntaxError" &&
+    !/\n\s+at [^\n]*\b(JSON\.parse|RegExp)\b/.test(thrown.stack ?? "")
+  );
 }
 
 function loadError(file: string, thrown: unknown): Error {
@@ -104,14 +124,14 @@ function lookUp(exported: unknown, target: string): Found {
   for (const key of target.split(".")) {
     if (value === null || (typeof value !== "object" && typeof value !== "function"))
       return { value: undefined, signature: undefined };
-    value =
-      Object.hasOwn(value, key) || isModule(value) ? (value as Record<string, unknown>)[key] : undefined;
+    value = isOffered(value, key) ? (value as Record<string, unknown>)[key] : undefined;
   }
   return { value, signature: undefined };
 }
 
-function isModule(value: object): boolean {
-  return Object.prototype.toString.call(value) === "[object Module]";
+// Methods of a class count, what every object inherits does not.
+function isOffered(value: object, key: string): boolean {
+  return key in value && (Object.hasOwn(value, key) || !(key in Object.prototype));
 }
 
 function check(

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
 
 import { frameworkError, messageOf } from "../core/errors";
+import { type JsonSyntaxError, readJson } from "../core/json";
 
 /** The absolute path of the module at `source`, a file (ending optional) or a folder. Errors: FF_LOAD_NOT_FOUND, FF_LOAD_PACKAGE_JSON. */
 export function locateModule(source: string): string {
@@ -43,9 +44,14 @@ function readPackage(folder: string): { type?: unknown } | undefined {
     return undefined; // no package here
   }
   try {
-    return JSON.parse(text);
+    return readJson(text) as { type?: unknown };
   } catch (err) {
-    throw frameworkError("FF_LOAD_PACKAGE_JSON", { file, why: messageOf(err) }, { place: { file } });
+    const { line, column } = err as JsonSyntaxError;
+    throw frameworkError(
+      "FF_LOAD_PACKAGE_JSON",
+      { file, why: messageOf(err) },
+      { place: { file, line, column } },
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
-import { configureLog, describeError, logError } from "../core/log";
+import { describeError, logError } from "../core/log";
 import { readServeFlags } from "../core/read-flags";
 import { loadFunction } from "../functions/load";
 import { parseFunctionContext } from "../manifest/function-context";
@@ -28,11 +28,6 @@ async function main(): Promise<void> {
   if (!process.connected) return lifecycle.stop("the parent is gone");
   try {
     const { values } = readServeFlags([], process.env);
-    configureLog({
-      ...(values["log-format"] && { format: values["log-format"] }),
-      level: values["log-level"],
-      verbose: values.verbose,
-    });
     startWatchdog(values["grace-period"], lifecycle); // before the user's module, which may block for ever
     const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
     const loaded = await loadFunction({ source: values.source, target: values.target });

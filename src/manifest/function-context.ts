@@ -1,6 +1,7 @@
 /** FUNC_CONTEXT: what the platform tells a function about its inputs and outputs. Checked whole, all problems at once. */
 import { frameworkError, messageOf } from "../core/errors";
 import type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
+import { readJson } from "../core/json";
 import { listed } from "../core/suggest";
 
 /** Errors: FF_CONTEXT_SYNTAX with the position, FF_CONTEXT_INVALID with every problem. */
@@ -32,21 +33,10 @@ export function parseFunctionContext(text: string, variable = "FUNC_CONTEXT"): F
 
 function parse(text: string, variable: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text);
   } catch (err) {
-    throw frameworkError("FF_CONTEXT_SYNTAX", {
-      variable,
-      why: `${messageOf(err)}${positionOf(text, messageOf(err))}`,
-    });
+    throw frameworkError("FF_CONTEXT_SYNTAX", { variable, why: messageOf(err) });
   }
-}
-
-// Node 20 says only the offset; people look for line and column.
-function positionOf(text: string, message: string): string {
-  const offset = /at position (\d+)/.exec(message)?.[1];
-  if (offset === undefined || /line \d+/.test(message)) return "";
-  const before = text.slice(0, Number(offset)).split("\n");
-  return ` (line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1})`;
 }
 
 function checkRuntime(value: unknown, problems: string[]): FunctionContext["runtime"] {

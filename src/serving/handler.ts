@@ -1,7 +1,7 @@
 /** What runs per request of a sync function: method, body, invocation, signature. */
 import type { ServerResponse } from "node:http";
 
-import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
+import { frameworkError, isFrameworkError } from "../core/errors";
 import { replyText } from "../core/http";
 import { Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
@@ -56,8 +56,26 @@ export function refuse(res: ServerResponse, err: unknown): void {
     return replyText(res, 500, "Internal Server Error");
   }
   log.debug(`${err.code} ${err.message}`);
-  // What is left of the body is not worth reading: the connection ends with the answer.
-  replyText(res, err.status, messageOf(err), err.status === 413 ? { Connection: "close" } : {});
+  if (err.status === 413) refuseTooLarge(res, err.message);
+  else replyText(res, err.status, err.message);
+}
+
+const lingering = 1_000; // ms
+
+// Most clients read the answer only after they have written, and a connection that is closed with bytes unread makes
+// them lose it: what they still send is thrown away for a moment (RFC 9112 §9.6).
+function refuseTooLarge(res: ServerResponse, text: string): void {
+  res.writeHead(413, {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Length": Buffer.byteLength(text),
+    "X-Content-Type-Options": "nosniff",
+    Connection: "close",
+  });
+  res.write(text);
+  const end = () => res.end();
+  const deadline = setTimeout(end, lingering);
+  res.once("close", () => clearTimeout(deadline));
+  res.req.once("end", end).resume();
 }
 
 function refuseMethod(req: Request, res: Response, allowed: readonly string[]): void {

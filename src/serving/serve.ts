@@ -1,6 +1,6 @@
 /** Listens, serves one function, drains. */
 import { createServer as createPlainServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 
 import { frameworkError, messageOf } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
@@ -12,6 +12,7 @@ import type { LoadedFunction } from "../functions/load";
 import type { FunctionContext, SignatureType } from "../functions/types";
 import type { Target } from "../signatures/signature";
 import { signatures } from "../signatures/table";
+import { prepareDrain } from "./drain";
 import { createHandler } from "./handler";
 import { createInputsHandler } from "./inputs-http";
 
@@ -58,8 +59,8 @@ export async function serve(options: ServeOptions): Promise<RunningFunction> {
 
   const { server, signature } =
     context?.runtime === "Async" ? asyncServer(options, target, context) : await syncServer(options, target);
-  const connections = connectionsOf(server);
-  lifecycle.onStop(() => drain(server, connections, options.gracePeriod()));
+  const drain = prepareDrain(server);
+  lifecycle.onStop(() => drain(options.gracePeriod()));
   await listen(server, options.listen);
   return { name: loaded.name, signature, ...addressOf(server) };
 }
@@ -113,39 +114,4 @@ function addressOf(server: Server): { port: number; address: string } {
   const address = server.address() as AddressInfo | string;
   if (typeof address === "string") return { port: 0, address: `unix:${address}` };
   return { port: address.port, address: `tcp:${address.address}:${address.port}` };
-}
-
-const idleCheck = 50; // ms
-
-/** The open connections of a server, kept up to date. */
-function connectionsOf(server: Server): ReadonlySet<Socket> {
-  const connections = new Set<Socket>();
-  server.on("connection", (socket) => {
-    connections.add(socket);
-    socket.once("close", () => connections.delete(socket));
-  });
-  return connections;
-}
-
-/** Stops accepting, finishes what is in flight, and cuts what is left after the grace period. */
-function drain(server: Server, connections: ReadonlySet<Socket>, gracePeriod: number): Promise<void> {
-  return new Promise((resolve) => {
-    // A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened
-    // ahead and has said nothing yet (browsers, pools) is not idle in Node's eyes.
-    const idle = setInterval(() => {
-      server.closeIdleConnections();
-      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-    }, idleCheck);
-    const deadline = setTimeout(() => {
-      server.getConnections((_err, count) =>
-        log.warn(`The grace period is over: ${count} connections are cut.`),
-      );
-      server.closeAllConnections();
-    }, gracePeriod * 1000);
-    server.close(() => {
-      clearInterval(idle);
-      clearTimeout(deadline);
-      resolve();
-    });
-  });
 }

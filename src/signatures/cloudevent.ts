@@ -1,8 +1,10 @@
 /** `(event)` or `(event, callback)`: the returned value is the reply, `undefined` and `null` are 204. */
+import { currentInvocation } from "../core/invocation";
 import type { CloudEvent, Request, Response, UserFunction } from "../functions/types";
 import { readCloudEvent } from "./event-request";
 import { sendFailure, sendResult } from "./reply";
 import type { Signature } from "./signature";
+import { isThenable } from "./thenable";
 
 export const cloudevent: Signature = {
   name: "cloudevent",
@@ -33,7 +35,13 @@ function withCallback(userFunction: UserFunction): (event: CloudEvent) => Promis
   ) => unknown;
   return (event) =>
     new Promise((resolve, reject) => {
-      const returned = fn(event, (err, result) => (err ? reject(err) : resolve(result)));
-      if (returned instanceof Promise) returned.then(resolve, reject);
+      let calls = 0;
+      const returned = fn(event, (err, result) => {
+        if (++calls === 2)
+          currentInvocation()?.log.warn("The callback is called twice; the first call counts.");
+        if (err) reject(err);
+        else resolve(result);
+      });
+      if (isThenable(returned)) returned.then(resolve, reject);
     });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-
+import { makeProject } from "../support/project";
 import { type Ending, type LogLine, logLines, runFramework, startFramework } from "./support/framework";
 import { request } from "./support/http";
 import { createProject, installCopy } from "./support/projects";
@@ -426,3 +426,47 @@ function onlyError({ code, stdout, stderr }: Ending): LogLine {
   assert.equal(line?.level, "error");
   return line as LogLine;
 }
+
+test("a top-level await that nothing can resolve is an error, not a silent end", async (t) => {
+  const project = makeProject(t, {
+    "index.mjs": "await new Promise(() => {});\nexport const hello = () => {};\n",
+  });
+
+  const { code, stderr } = await runFramework(["--target=hello", "--port=0"], { project });
+
+  assert.equal(code, 1);
+  assert.match(stderr, /FF_LOAD_UNSETTLED/);
+});
+
+test("an ES module without a type that throws is told with its own error", async (t) => {
+  const project = makeProject(t, {
+    "index.js": "export const hello = () => {};\nthrow new Error('no database');\n",
+  });
+
+  const { code, stderr } = await runFramework(["--target=hello", "--port=0"], { project });
+
+  assert.equal(code, 1);
+  assert.match(stderr, /no database/);
+});
+
+test("a module whose JSON.parse fails is loaded once", async (t) => {
+  const project = makeProject(t, { "index.js": "console.log('loading'); JSON.parse('{');" });
+
+  const { stdout } = await runFramework(["--target=hello", "--port=0"], { project });
+
+  assert.equal(stdout, "loading\n");
+});
+
+test("a method of an exported object can be the target, what every object inherits cannot", async (t) => {
+  const module =
+    "class Service { hello(req, res) { res.send('from a method'); } }\nexports.service = new Service();\n";
+  const project = makeProject(t, { "index.js": module });
+  const framework = await startFramework(["--target=service.hello"], { project });
+  t.after(() => framework.stop());
+
+  const reply = await request(framework.url);
+  const inherited = await runFramework(["--target=service.toString", "--port=0"], { project });
+
+  assert.equal(reply.text, "from a method");
+  assert.match(inherited.stderr, /FF_TARGET_NOT_FOUND/);
+});

@@ -21,11 +21,6 @@ export async function devCommand(args: string[]): Promise<void> {
     createEmit(json !== "--json=false" ? createJsonListener() : showEvent)("error", describeError(err));
     return exit(exitCodes.cannotStart);
   });
-  configureLog({
-    format: values["log-format"] ?? (values.json ? "json" : "pretty"),
-    level: values["log-level"],
-    verbose: values.verbose,
-  });
   const emit = createEmit(values.json ? createJsonListener() : showEvent);
   const lifecycle = createLifecycle({ signals: ["SIGTERM", "SIGINT", "SIGHUP"] });
   const cwd = process.cwd();

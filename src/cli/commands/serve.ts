@@ -1,7 +1,7 @@
 /** `functions-framework [serve]`: load, listen, say so. */
 
 import { createLifecycle } from "../../core/lifecycle";
-import { configureLog, log } from "../../core/log";
+import { log } from "../../core/log";
 import { readServeFlags } from "../../core/read-flags";
 import { loadFunction } from "../../functions/load";
 import { parseFunctionContext } from "../../manifest/function-context";
@@ -10,11 +10,6 @@ import { type RunningFunction, serve } from "../../serving/serve";
 
 export async function serveCommand(args: string[]): Promise<void> {
   const { values, explicit, warnings } = readServeFlags(args, process.env);
-  configureLog({
-    ...(values["log-format"] && { format: values["log-format"] }),
-    level: values["log-level"],
-    verbose: values.verbose,
-  });
   for (const warning of warnings) log.warn(warning);
   const lifecycle = createLifecycle(); // from here on a signal drains, loading included
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);

@@ -52,12 +52,12 @@ test("a source that leads nowhere names the absolute place", (t) => {
   }
 });
 
-test("a broken package.json is an error with its file", (t) => {
+test("a broken package.json is an error with its file, line and column", (t) => {
   const folder = write(t, { "package.json": '{"main":}', "index.js": "" });
 
   assert.throws(() => locateModule(folder), {
     code: "FF_LOAD_PACKAGE_JSON",
-    place: { file: join(folder, "package.json") },
+    place: { file: join(folder, "package.json"), line: 1, column: 9 },
   });
 });
 
