@@ -3,11 +3,11 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { type FrameworkError, frameworkError, isFrameworkError } from "../core/errors";
-import { signatureTypes } from "../functions/types";
 import { componentTypeOf } from "../local/components/table";
 import { contextOf } from "../manifest/context-of";
 import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "../manifest/normal-form";
 import type { Manifests } from "../manifest/read";
+import { signatures } from "../signatures/table";
 
 export interface FunctionPlan {
   name: string;
@@ -117,9 +117,10 @@ function checkTopics(inputs: readonly ManifestInput[], problems: FrameworkError[
 
 function checkSignature({ params, placeOf }: FunctionManifest, problems: FrameworkError[]): void {
   const signature = params.FUNCTION_SIGNATURE_TYPE;
-  if (!signature || (signatureTypes as readonly string[]).includes(signature)) return;
+  const known = Object.keys(signatures);
+  if (!signature || known.includes(signature)) return;
   const path = ["spec", "serving", "params", "FUNCTION_SIGNATURE_TYPE"];
-  const why = `must be one of ${signatureTypes.join(", ")}, not "${signature}"`;
+  const why = `must be one of ${known.join(", ")}, not "${signature}"`;
   problems.push(frameworkError("FF_MANIFEST_FIELD", { path: path.join("."), why }, { place: placeOf(path) }));
 }
 

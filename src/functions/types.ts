@@ -39,7 +39,6 @@ export type OpenFunction = (ctx: OpenFunctionContext, data: any) => unknown;
 
 /** The calling conventions. */
 export type SignatureType = "http" | "cloudevent" | "openfunction";
-export const signatureTypes: readonly SignatureType[] = ["http", "cloudevent", "openfunction"];
 
 export type UserFunction = (...args: never[]) => unknown;
 
