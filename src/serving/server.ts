@@ -74,7 +74,7 @@ function createMessageClasses(app: AppSettings, context: unknown) {
   return { FunctionRequest, FunctionResponse };
 }
 
-/** `res.send` for the common case, the rest is Express's: the reply's bytes are the same, at a quarter of the cost. */
+/** `res.send` for the common case, the rest is Express's: the reply's bytes are the same, 3 of 20 µs earlier. */
 function send(this: ServerResponse & { app: AppSettings; req: IncomingMessage }, body?: unknown): unknown {
   const type = this.getHeader("Content-Type");
   if (typeof body !== "string" || !isPlain(this, type)) return expressResponse.send.call(this, body);
