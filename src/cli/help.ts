@@ -62,6 +62,7 @@ function optionOf(flag: Flag) {
     type: flag.switch ? ("boolean" as const) : ("string" as const),
     ...(flag.alias && { alias: flag.alias }),
     ...(flag.repeatable && { array: true }),
+    ...(!flag.switch && { requiresArg: true }),
     defaultDescription:
       flag.defaultText ??
       (flag.default === undefined || flag.default === false ? undefined : String(flag.default)),

@@ -1,5 +1,5 @@
 /** The command line: which command, how failures are told, the exit code. */
-import { frameworkError } from "../core/errors";
+import { asFrameworkError, frameworkError } from "../core/errors";
 import { lazyRequire } from "../core/lazy";
 import { exitCodes } from "../core/lifecycle";
 import { logError } from "../core/log";
@@ -26,7 +26,7 @@ export async function main(args: string[]): Promise<void> {
     if (!command) throw frameworkError("FF_COMMAND_UNKNOWN", { command: name, known: Object.keys(commands) });
     await command(rest);
   } catch (err) {
-    logError(err);
+    logError(asFrameworkError(err));
     process.exit(exitCodes.cannotStart);
   }
 }

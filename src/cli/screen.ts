@@ -1,6 +1,6 @@
 /** `dev` for people: framework lines on stderr, the user's own output untouched. */
-import { log } from "../core/log";
-import type { DevEvent, ErrorData, ReadyData } from "../dev/events";
+import { type ErrorDescription, log } from "../core/log";
+import type { DevEvent, ReadyData } from "../dev/events";
 
 /** Prints one event. */
 export function showEvent({ event, ts, function: name = "", data }: DevEvent): void {
@@ -38,7 +38,7 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
 }
 
 /** Code and sentence, with the place in front as editors and compilers write it. */
-function errorText({ code, message, place, hint, stack }: ErrorData): string {
+function errorText({ code, message, place, hint, stack }: ErrorDescription): string {
   const lines = [`${place ? `${place} ` : ""}${code} ${message}`];
   if (stack) lines.push(stack.replace(/^/gm, "  "));
   if (hint) lines.push(`  ${hint}`);

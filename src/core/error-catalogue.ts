@@ -12,6 +12,9 @@ export const catalogue = {
     message: (d: { flag: string; env?: string | undefined; value: string; allowed: string }) =>
       `The value "${d.value}" of ${d.flag}${d.env ? ` (${d.env})` : ""} is not ${d.allowed}.`,
   },
+  FF_OPTION_VALUE_MISSING: {
+    message: (d: { flag: string }) => `${d.flag} needs a value.`,
+  },
   FF_OPTION_UNKNOWN: {
     message: (d: { flag: string; command: string; known: string[] }) =>
       `"${d.command}" has no option "${d.flag}".`,
@@ -135,6 +138,10 @@ export const catalogue = {
     status: 500,
     message: (d: { name: string; why: string }) => `The function "${d.name}" failed: ${d.why}`,
   },
+  FF_INTERNAL_ERROR: {
+    message: (d: { why: string }) => `The framework made a mistake: ${d.why}`,
+    hint: () => "Please report it with the stack above and what you did.",
+  },
   FF_PROCESS_CRASHED: {
     message: (d: { why: string }) => `An error outside of any invocation ends the process: ${d.why}`,
     hint: () => "Catch it where it is thrown: in a timer, an event listener or a promise nobody awaits.",
@@ -160,6 +167,10 @@ export const catalogue = {
     message: (d: { origin: string; why: string }) =>
       `The sidecar at ${d.origin} cannot be reached: ${d.why}.`,
     hint: () => "Is a Dapr sidecar running, and does DAPR_HTTP_PORT name its port?",
+  },
+  FF_APP_UNREACHABLE: {
+    message: (d: { origin: string; why: string }) => `The function at ${d.origin} does not answer: ${d.why}.`,
+    hint: () => "Does it block its event loop, or has it ended?",
   },
   FF_SDK_MISSING: {
     message: () => "ctx.dapr() needs the package @dapr/dapr, which is not installed.",

@@ -59,6 +59,13 @@ export function isFrameworkError(value: unknown): value is FrameworkError {
   return typeof value === "object" && value !== null && brand in value;
 }
 
+/** The error itself when it is one of ours; anything else that comes this far is our own mistake: FF_INTERNAL_ERROR. */
+export function asFrameworkError(thrown: unknown): FrameworkError {
+  return isFrameworkError(thrown)
+    ? thrown
+    : frameworkError("FF_INTERNAL_ERROR", { why: messageOf(thrown) }, { cause: thrown });
+}
+
 /** The text of anything that can be thrown, null and undefined included. */
 export function messageOf(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;

@@ -91,7 +91,7 @@ export const flags = {
   file: {
     ...text,
     alias: "f",
-    repeatable: true,
+    repeatable: true as const,
     defaultText: "function.yaml, function.yml or every CR of the working folder",
     help: "Function CR, or a folder with some.",
     group: "Function",
@@ -189,7 +189,9 @@ export const flags = {
 export type FlagName = keyof typeof flags;
 type ValueOf<F extends Flag> = F extends { default: unknown }
   ? Exclude<ReturnType<F["parse"]>, undefined>
-  : ReturnType<F["parse"]>;
+  : F extends { repeatable: true }
+    ? Exclude<ReturnType<F["parse"]>, undefined>[] | undefined
+    : ReturnType<F["parse"]>;
 
 /** The values of a command: undefined where nothing is given and there is no default. */
 export type FlagValues = { [N in FlagName]: ValueOf<(typeof flags)[N]> };

@@ -9,6 +9,8 @@ export const exitCodes = { ok: 0, cannotStart: 1, crashed: 16 } as const;
 export interface Lifecycle {
   /** What is closed at the end, newest first. May be called while stopping: it is run at once. */
   onStop(close: () => unknown): void;
+  /** The stop takes no longer than this many seconds, asked when it begins. Default: for ever. */
+  limit(seconds: () => number): void;
   /** Drains and ends the process. The first call decides the exit code. */
   stop(reason: string, exitCode?: number): Promise<void>;
   readonly isStopping: boolean;
@@ -17,17 +19,13 @@ export interface Lifecycle {
 export interface LifecycleOptions {
   /** Signals that drain. Default SIGTERM and SIGINT. */
   signals?: readonly NodeJS.Signals[];
-  /** Called in place of process.exit, for tests. */
-  exit?: (code: number) => void;
 }
 
 /** Installs the signal handlers: the first signal drains and exits 0, the second exits at once with 128 + its number. */
-export function createLifecycle({
-  signals = ["SIGTERM", "SIGINT"],
-  exit = (code) => process.exit(code),
-}: LifecycleOptions = {}): Lifecycle {
+export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOptions = {}): Lifecycle {
   const closers: (() => unknown)[] = [];
   let stopping: Promise<void> | undefined;
+  let longest: (() => number) | undefined;
 
   async function closeAll(): Promise<void> {
     for (let close = closers.pop(); close; close = closers.pop()) {
@@ -41,11 +39,14 @@ export function createLifecycle({
 
   const lifecycle: Lifecycle = {
     onStop: (close) => closers.push(close),
+    limit(seconds) {
+      longest = seconds;
+    },
     stop(reason, exitCode = exitCodes.ok) {
       stopping ??= (async () => {
         log.debug(`Stopping: ${reason}`);
-        await closeAll();
-        exit(exitCode);
+        await withLimit(closeAll(), longest?.());
+        process.exit(exitCode);
       })();
       return stopping;
     },
@@ -56,11 +57,24 @@ export function createLifecycle({
 
   for (const signal of signals) {
     process.on(signal, () => {
-      if (stopping) exit(128 + constants.signals[signal]);
+      if (stopping) process.exit(128 + constants.signals[signal]);
       else void lifecycle.stop(signal);
     });
   }
   return lifecycle;
+}
+
+async function withLimit(work: Promise<void>, seconds: number | undefined): Promise<void> {
+  if (seconds === undefined) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      log.warn(`Not everything was closed within ${seconds} s.`);
+      resolve();
+    }, seconds * 1000);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 /** Starts work that nobody waits for; its failure is logged instead of lost. */

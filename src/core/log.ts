@@ -2,9 +2,10 @@
  * The framework's own lines. They go to stderr: stdout belongs to the user's function.
  * Levels: error = someone must act, warn = it will bite, info = life events, debug = the rest.
  */
+import { inspect } from "node:util";
 import { isNativeError } from "node:util/types";
 
-import { formatPlace, isFrameworkError, messageOf } from "./errors";
+import { type FrameworkError, formatPlace, isFrameworkError, messageOf } from "./errors";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -63,14 +64,25 @@ export function logError(thrown: unknown, fields: LogFields = {}): void {
   write("error", explainError(thrown), fields);
 }
 
-/** The fields of an error in JSON lines and `--json` objects. */
-export function describeError(thrown: unknown): {
+/** Tells every problem but the first and throws that one; nothing happens when there is none. */
+export function throwProblems([first, ...more]: readonly FrameworkError[]): void {
+  for (const problem of more) logError(problem);
+  if (first) throw first;
+}
+
+/** An error as an object: in JSON lines, between processes, in `dev --json`. */
+export interface ErrorDescription {
   code: string;
   message: string;
+  /** `file:line:column` */
   place?: string;
   hint?: string;
+  /** The user's own frames, when their code threw. */
   stack?: string;
-} {
+}
+
+/** The fields of an error in JSON lines and `--json` objects. */
+export function describeError(thrown: unknown): ErrorDescription {
   if (!isFrameworkError(thrown)) {
     return { code: "FF_FUNCTION_FAILED", message: messageOf(thrown), ...stackOf(thrown) };
   }
@@ -80,7 +92,7 @@ export function describeError(thrown: unknown): {
     message,
     ...(place && { place: formatPlace(place) }),
     ...(hint && { hint }),
-    ...(isFrameworkError(cause) ? {} : stackOf(cause)),
+    ...(isFrameworkError(cause) ? {} : stackOf(cause, { whole: thrown.code === "FF_INTERNAL_ERROR" })),
   };
 }
 
@@ -90,7 +102,7 @@ function explainError(thrown: unknown): string {
   const lines = [`${thrown.code} ${thrown.message}`];
   if (thrown.place) lines.push(`  at ${formatPlace(thrown.place)}`);
   if (thrown.cause !== undefined && !isFrameworkError(thrown.cause)) {
-    const { stack } = stackOf(thrown.cause);
+    const { stack } = stackOf(thrown.cause, { whole: thrown.code === "FF_INTERNAL_ERROR" });
     if (stack) lines.push(stack.replace(/^/gm, "  "));
   }
   if (thrown.hint) lines.push(`  ${thrown.hint}`);
@@ -102,9 +114,9 @@ const ownFrame = /[\\/]@openfunction[\\/]functions-framework[\\/]|node:internal/
 const ownFolder = __dirname.replace(/[\\/]core$/, "");
 
 // The user's frames are kept, ours are noise to them unless they ask for it.
-function stackOf(thrown: unknown): { stack?: string } {
+function stackOf(thrown: unknown, { whole = false } = {}): { stack?: string } {
   if (!isNativeError(thrown) || !thrown.stack) return {};
-  if (settings.verbose) return { stack: thrown.stack };
+  if (settings.verbose || whole) return { stack: thrown.stack };
   const lines = thrown.stack.split("\n");
   return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };
 }
@@ -121,13 +133,27 @@ function write(level: LogLevel, message: string, fields: LogFields): void {
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`;
+  const line = { time: new Date().toISOString(), level, message, ...fields };
+  return `${toJson(line) ?? JSON.stringify({ ...line, ...mapValues(fields, (value) => inspect(value)) })}\n`;
 }
 
 function prettyLine(level: LogLevel, message: string, fields: LogFields): string {
   const pairs = Object.entries(fields).map(
-    ([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([name, value]) => ` ${name}=${typeof value === "string" ? value : (toJson(value) ?? inspect(value))}`,
   );
   const label = level === "info" ? "" : `${level}: `;
   return `${label}${message}${pairs.join("")}\n`;
+}
+
+// What has no JSON form (a BigInt, a cycle) must not throw into the code that logs it.
+function toJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function mapValues(fields: LogFields, change: (value: unknown) => unknown): LogFields {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, change(value)]));
 }

@@ -4,9 +4,9 @@
  */
 import { parseArgs } from "node:util";
 
-import { frameworkError } from "./errors";
+import { type FrameworkError, frameworkError } from "./errors";
 import { type Command, type Flag, type FlagName, type FlagValues, flags, flagsOf } from "./flags";
-import { configureLog } from "./log";
+import type { LogSettings } from "./log";
 import { nearest } from "./suggest";
 
 /** Values and where they came from; `explicit` holds the names given by flag or variable. */
@@ -15,6 +15,8 @@ export interface ParsedFlags {
   explicit: ReadonlySet<FlagName>;
   /** A line for every flag that is not known. */
   warnings: readonly string[];
+  /** Every value that is not allowed: FF_OPTION_INVALID, FF_OPTION_VALUE_MISSING. */
+  problems: readonly FrameworkError[];
 }
 
 /** Reads `serve`'s arguments. An unknown flag is a warning with the nearest name, as a drop-in must start all the same. */
@@ -26,6 +28,7 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
   const given = new Map<string, string | undefined>();
   const warnings: string[] = [];
+  const missing: FrameworkError[] = [];
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(options, token.name)) {
@@ -35,18 +38,16 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
       );
       continue;
     }
-    given.set(
-      token.name,
-      token.value ?? ((flags[token.name as FlagName] as Flag).switch ? "true" : undefined),
-    );
+    const isSwitch = (flags[token.name as FlagName] as Flag).switch;
+    if (token.value === undefined && !isSwitch)
+      missing.push(frameworkError("FF_OPTION_VALUE_MISSING", { flag: token.rawName }));
+    given.set(token.name, token.value ?? (isSwitch ? "true" : undefined));
   }
-  return { ...resolveFlags("serve", given, env), warnings };
+  const parsed = resolveFlags("serve", given, env);
+  return { ...parsed, warnings, problems: [...missing, ...parsed.problems] };
 }
 
-/**
- * Flag, then environment, then default. An empty text counts as not given and falls through to the next.
- * The options of the log are read first and take effect at once, so that what is wrong with the others is told as asked.
- */
+/** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
 export function resolveFlags(
   command: Command,
   given: ReadonlyMap<string, unknown>,
@@ -54,43 +55,33 @@ export function resolveFlags(
 ): ParsedFlags {
   const values: Partial<Record<FlagName, unknown>> = {};
   const explicit = new Set<FlagName>();
-  const rows = flagsOf(command);
-  const isOutput = ([, flag]: [FlagName, Flag]) => flag.group === "Output";
-  for (const row of rows.filter(isOutput)) read(row);
-  applyLogFlags(command, values);
-  for (const row of rows.filter((one) => !isOutput(one))) read(row);
-  return { values: values as FlagValues, explicit, warnings: [] };
+  const problems: FrameworkError[] = [];
 
-  function read([name, flag]: [FlagName, Flag]): void {
+  function parse(name: FlagName, flag: Flag, value: string): unknown {
+    const parsed = flag.parse(value);
+    if (parsed !== undefined) return parsed;
+    problems.push(
+      frameworkError("FF_OPTION_INVALID", { flag: `--${name}`, env: flag.env, value, allowed: flag.allowed }),
+    );
+    return flag.default;
+  }
+  for (const [name, flag] of flagsOf(command)) {
     const stated = given.get(name);
-    if (flag.repeatable && Array.isArray(stated))
-      values[name] = stated.map((value) => parseValue(name, flag, String(value)));
+    const raw = [stated, flag.env && env[flag.env]].find((value) => value !== undefined && value !== "");
+    if (raw === undefined) values[name] = flag.default;
     else {
-      const raw = [stated, flag.env === undefined ? undefined : env[flag.env]].find(
-        (value) => value !== undefined && value !== "",
-      );
-      values[name] = raw === undefined ? flag.default : parseValue(name, flag, String(raw));
-      if (raw === undefined) return;
+      explicit.add(name);
+      values[name] = Array.isArray(raw)
+        ? raw.map((value) => parse(name, flag, String(value)))
+        : parse(name, flag, String(raw));
     }
-    explicit.add(name);
   }
+  return { values: values as FlagValues, explicit, warnings: [], problems };
 }
 
-function applyLogFlags(command: Command, values: Partial<Record<FlagName, unknown>>): void {
-  const { "log-format": stated, "log-level": level, verbose, json } = values as Partial<FlagValues>;
+/** What the options of a command say of the log. */
+export function logSettingsOf(command: Command, values: FlagValues): Partial<LogSettings> {
+  const { "log-format": stated, "log-level": level, verbose, json } = values;
   const format = stated ?? (command === "dev" ? (json ? "json" : "pretty") : undefined);
-  configureLog({ ...(format && { format }), ...(level && { level }), verbose: verbose === true });
-}
-
-function parseValue(name: string, flag: Flag, value: string): unknown {
-  const parsed = flag.parse(value);
-  if (parsed === undefined) {
-    throw frameworkError("FF_OPTION_INVALID", {
-      flag: `--${name}`,
-      env: flag.env,
-      value,
-      allowed: flag.allowed,
-    });
-  }
-  return parsed;
+  return { ...(format && { format }), level, verbose };
 }

@@ -9,7 +9,7 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best;
 }
 
-/** "a", "b" or "c": the choices of a sentence. */
+/** The choices of a sentence, quoted. */
 export function listed(names: Iterable<string>, none = "none"): string {
   const quoted = [...names].map((name) => `"${name}"`);
   return quoted.length > 0 ? quoted.join(", ") : none;

@@ -51,7 +51,7 @@ export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): O
         throw err;
       }
     },
-    close: () => client.close(),
+    close: () => client.destroy(), // what is under way has had the grace period
   };
 }
 

@@ -38,9 +38,24 @@ export interface DeliveredEvent {
 /** Reads the body of a topic delivery. Without `specversion` the whole body is the data: JSON, else text, else bytes. */
 export function readEnvelope(bytes: Buffer): DeliveredEvent {
   const value = guessData(bytes, { json: true });
-  if (typeof value !== "object" || value === null || Buffer.isBuffer(value) || !("specversion" in value)) {
-    return { event: undefined, data: value };
+  return isEnvelope(value) ? { event: value, data: dataOf(value) } : { event: undefined, data: value };
+}
+
+/** The envelope alone, for those who look at its attributes. */
+export function readEvent(bytes: Buffer): Record<string, unknown> | undefined {
+  const value = guessData(bytes, { json: true });
+  return isEnvelope(value) ? value : undefined;
+}
+
+function isEnvelope(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Buffer.isBuffer(value) && "specversion" in value;
+}
+
+// Data that is not what its content type says is still a message: the function gets the bytes.
+function dataOf(event: Record<string, unknown>): unknown {
+  try {
+    return eventData(event);
+  } catch {
+    return Buffer.from(String(event.data_base64), "base64");
   }
-  const event = value as Record<string, unknown>;
-  return { event, data: eventData(event) };
 }

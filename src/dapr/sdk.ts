@@ -26,7 +26,8 @@ export function createDaprSdk(sidecar: Sidecar): DaprSdk {
       return ready;
     },
     async stop() {
-      await (await ready?.catch(() => undefined))?.stop();
+      // A client that never became ready is not waited for.
+      await (await Promise.race([ready?.catch(() => undefined), undefined]))?.stop();
     },
   };
 }

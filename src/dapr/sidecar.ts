@@ -1,4 +1,7 @@
 /** Where the sidecar is, and what it wants to see. */
+import { isIPv6 } from "node:net";
+
+import { frameworkError } from "../core/errors";
 
 export interface Sidecar {
   /** Such as `http://127.0.0.1:3500`. */
@@ -14,16 +17,34 @@ export interface Sidecar {
  * DAPR_HTTP_PORT (default 3500). DAPR_API_TOKEN is the token.
  */
 export function sidecarFrom(env: NodeJS.ProcessEnv): Sidecar {
-  const stated = env.DAPR_HOST || env.DAPR_SIDECAR_IP || "127.0.0.1";
-  const address = /^https?:\/\//.test(stated)
-    ? stated
-    : `http://${isBareIpv6(stated) ? `[${stated}]` : stated}`;
-  const url = new URL(env.DAPR_HTTP_ENDPOINT || address);
-  if (!env.DAPR_HTTP_ENDPOINT && url.port === "") url.port = env.DAPR_HTTP_PORT || "3500";
+  const url = env.DAPR_HTTP_ENDPOINT
+    ? parseUrl("DAPR_HTTP_ENDPOINT", env.DAPR_HTTP_ENDPOINT)
+    : urlFromHostAndPort(env);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   return { origin: url.origin, host: url.hostname, port, token: env.DAPR_API_TOKEN || undefined };
 }
 
-function isBareIpv6(host: string): boolean {
-  return host.includes("::") && !host.startsWith("[");
+function urlFromHostAndPort(env: NodeJS.ProcessEnv): URL {
+  const name = env.DAPR_HOST ? "DAPR_HOST" : "DAPR_SIDECAR_IP";
+  const host = env.DAPR_HOST || env.DAPR_SIDECAR_IP || "127.0.0.1";
+  const url = parseUrl(
+    name,
+    /^https?:\/\//.test(host) ? host : `http://${isIPv6(host) ? `[${host}]` : host}`,
+  );
+  if (url.port !== "") return url;
+  const port = env.DAPR_HTTP_PORT || "3500";
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65535 || port === "0") {
+    throw frameworkError("FF_OPTION_INVALID", {
+      flag: "DAPR_HTTP_PORT",
+      value: port,
+      allowed: "a port from 1 to 65535",
+    });
+  }
+  url.port = port;
+  return url;
+}
+
+function parseUrl(name: string, value: string): URL {
+  if (/^https?:\/\//.test(value) && URL.canParse(value)) return new URL(value);
+  throw frameworkError("FF_OPTION_INVALID", { flag: name, value, allowed: "an http or https address" });
 }

@@ -1,4 +1,5 @@
 /** What `dev` tells, as objects: the lines of `--json`, and what the screen is made of. */
+import type { ErrorDescription } from "../core/log";
 import type { DeliveryNews, InvocationNews, SendNews } from "../telemetry/channels";
 
 export interface ReadyFunction {
@@ -24,15 +25,6 @@ export interface ReadyData {
   brokers: ReadyBroker[];
 }
 
-export interface ErrorData {
-  code: string;
-  message: string;
-  place?: string;
-  hint?: string;
-  /** The user's own frames, when their code threw. */
-  stack?: string;
-}
-
 /** What each event carries. */
 export interface DevEvents {
   ready: ReadyData;
@@ -41,7 +33,7 @@ export interface DevEvents {
   send: Omit<SendNews, "function">;
   log: { stream: "stdout" | "stderr"; text: string };
   reload: { reason: string; files: string[]; pid: number; ms: number };
-  error: ErrorData;
+  error: ErrorDescription;
   stopped: { reason: string };
   /** For people only, no line of `--json`: a default port that was taken, a broker that is back. */
   notice: { text: string };

@@ -3,16 +3,16 @@ import { resolve } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type FrameworkError, frameworkError } from "../core/errors";
+import { createBackoff } from "../core/backoff";
+import { asFrameworkError, type FrameworkError, frameworkError } from "../core/errors";
 import { background } from "../core/lifecycle";
-import { describeError, log, logSettings } from "../core/log";
+import { describeError, type ErrorDescription, log, logSettings } from "../core/log";
 import { findPort, type PortOptions, type PortWish } from "../core/ports";
 import { type Instance, InstanceStartError, startInstance } from "../instances/instance";
 import { type Runtime, startRuntime } from "../local/runtime";
-import { publish } from "../telemetry/channels";
-import type { Emit, ErrorData } from "./events";
+import { type NewsItem, publishItem } from "../telemetry/channels";
+import type { Emit } from "./events";
 import type { FunctionPlan } from "./plan";
-import { createRestartPolicy } from "./restart";
 
 export interface FunctionRunOptions {
   plan: FunctionPlan;
@@ -39,15 +39,18 @@ export interface FunctionRun {
   stop(): Promise<void>;
 }
 
+/** The rule of a restart: 250 ms doubling to 30 s, from the start again once it has answered. */
+const restartRule = { initial: 250, factor: 2, max: 30_000 };
+
 /** Resolves when it is ready. Nothing is left running when it fails: FF_*, or InstanceStartError. */
 export async function runFunction(options: FunctionRunOptions): Promise<FunctionRun> {
   const { plan, ports, onMoved, env, gracePeriod, emit, signal } = options;
   const stopping = new AbortController();
-  const restart = createRestartPolicy();
+  const pause = createBackoff(restartRule);
   const runtime = plan.components.length > 0 ? await startSidecar(options) : undefined;
   let current: Instance | undefined;
-
   let stopped: Promise<void> | undefined;
+
   const stop = () => {
     stopped ??= finish();
     return stopped;
@@ -60,65 +63,73 @@ export async function runFunction(options: FunctionRunOptions): Promise<Function
     await runtime?.stop();
   }
 
-  async function startProcess(port: number): Promise<void> {
+  /** A process that is ready and gets its deliveries, or none. */
+  async function startProcess(port: number): Promise<Instance> {
     const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
-    const spec = {
-      function: plan.name,
-      folder: plan.folder,
-      env: environmentOf(plan, env, port, runtime),
-      listen: `tcp:127.0.0.1:${port}`,
-    };
     const instance = await startInstance(
-      spec,
       {
-        onNews({ channel, data }) {
-          if (channel === "invocation") restart.served();
-          publish(channel, { ...data, function: plan.name } as never);
+        function: plan.name,
+        folder: plan.folder,
+        env: environmentOf(plan, env, port, runtime),
+        listen: `tcp:127.0.0.1:${port}`,
+      },
+      {
+        onNews(item) {
+          if (item.channel === "invocation") pause.reset();
+          publishItem({ ...item, data: { ...item.data, function: plan.name } } as NewsItem);
         },
         onDropped: (count) =>
           log.warn(`${count} news of "${plan.name}" were dropped: it makes more than can be told.`),
         onOutput: (stream, chunk) => emit("log", { stream, text: decoders[stream].write(chunk) }, plan.name),
-        onExit(how) {
-          if (stopping.signal.aborted) return;
-          runtime?.detach(); // messages wait there meanwhile
-          emit(
-            "error",
-            describeError(frameworkError("FF_INSTANCE_CRASHED", { function: plan.name, how })),
-            plan.name,
-          );
-          background(startAgain(port, how));
-        },
       },
       stopping.signal,
     );
-    current = instance;
-    await runtime?.attach(`http://127.0.0.1:${port}`);
+    try {
+      current = instance;
+      await runtime?.attach(`http://127.0.0.1:${port}`);
+      return instance;
+    } catch (err) {
+      await instance.stop(0);
+      throw err;
+    }
   }
 
-  async function startAgain(port: number, reason: string): Promise<void> {
+  // The one owner of the process: waits for its end, and starts another. Messages wait at the runtime meanwhile.
+  async function keepRunning(port: number, first: Instance): Promise<void> {
+    for (let instance: Instance | undefined = first; instance; ) {
+      const how: string = await instance.ended;
+      if (stopping.signal.aborted) return;
+      runtime?.detach();
+      emit(
+        "error",
+        describeError(frameworkError("FF_INSTANCE_CRASHED", { function: plan.name, how })),
+        plan.name,
+      );
+      instance = await startAgain(port, how);
+    }
+  }
+
+  async function startAgain(port: number, reason: string): Promise<Instance | undefined> {
     const begin = performance.now();
     while (!stopping.signal.aborted) {
       try {
-        await sleep(restart.nextDelay(), undefined, { signal: stopping.signal });
-        await startProcess(port);
-        emit(
-          "reload",
-          { reason, files: [], pid: current?.pid ?? 0, ms: performance.now() - begin },
-          plan.name,
-        );
-        return;
+        await sleep(pause.next(), undefined, { signal: stopping.signal });
+        const instance = await startProcess(port);
+        emit("reload", { reason, files: [], pid: instance.pid, ms: performance.now() - begin }, plan.name);
+        return instance;
       } catch (err) {
-        if (stopping.signal.aborted) return;
-        emit("error", failureOf(err), plan.name);
+        if (!stopping.signal.aborted) emit("error", failureOf(err), plan.name);
       }
     }
+    return undefined;
   }
 
   signal.addEventListener("abort", () => background(stop()), { once: true });
   try {
     signal.throwIfAborted();
     const port = await findPort(ports.http, { onMoved });
-    await startProcess(port);
+    stopping.signal.throwIfAborted();
+    background(keepRunning(port, await startProcess(port)));
     return { plan, url: `http://127.0.0.1:${port}/`, runtime, instance: () => current as Instance, stop };
   } catch (err) {
     await stop();
@@ -127,8 +138,8 @@ export async function runFunction(options: FunctionRunOptions): Promise<Function
 }
 
 /** How a failure is told: a worker's own words, or the error's. */
-export function failureOf(err: unknown): ErrorData {
-  return err instanceof InstanceStartError ? err.failure : describeError(err);
+export function failureOf(err: unknown): ErrorDescription {
+  return err instanceof InstanceStartError ? err.failure : describeError(asFrameworkError(err));
 }
 
 function startSidecar({

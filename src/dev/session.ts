@@ -1,5 +1,5 @@
 /** One run of `dev`: the embedded broker, the functions, the news, and their end. */
-import { describeError } from "../core/log";
+import { describeError, logError } from "../core/log";
 import type { PortWish } from "../core/ports";
 import { startBroker } from "../local/broker";
 import { listen } from "../telemetry/channels";
@@ -36,6 +36,7 @@ export function startSession({
 }: SessionOptions): Session {
   const closers = [forwardNews(emit)];
   const stopping = new AbortController();
+  const runs: FunctionRun[] = [];
   let stopped: Promise<void> | undefined;
 
   async function start(): Promise<void> {
@@ -52,7 +53,6 @@ export function startSession({
       : undefined;
     if (broker) closers.push(broker.stop);
 
-    const runs: FunctionRun[] = [];
     // One after the other, so that ports and messages come in the order of the manifests.
     for (const functionPlan of plan.functions) {
       if (stopping.signal.aborted) return;
@@ -70,7 +70,6 @@ export function startSession({
         emit,
         signal: stopping.signal,
       });
-      closers.push(run.stop);
       runs.push(run);
     }
     if (stopping.signal.aborted) return;
@@ -82,9 +81,11 @@ export function startSession({
     });
   }
 
+  // The functions side by side, so that one grace period is enough for all; then what they used.
   async function closeAll(): Promise<void> {
     await ready.catch(() => undefined);
-    for (let close = closers.pop(); close; close = closers.pop()) await close();
+    await Promise.all(runs.map((run) => run.stop().catch(logError)));
+    for (let close = closers.pop(); close; close = closers.pop()) await close().catch(logError);
   }
 
   const ready = start();

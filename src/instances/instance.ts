@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 
 import { frameworkError } from "../core/errors";
-import { describeError } from "../core/log";
-import type { NewsItem, ServedFunction, StartFailure, WorkerMessage } from "./messages";
+import { describeError, type ErrorDescription } from "../core/log";
+import type { NewsItem, ParentMessage, ServedFunction, WorkerMessage } from "./messages";
 
 export interface InstanceSpec {
   /** Name of the function, as the user knows it. */
@@ -25,8 +25,6 @@ export interface InstanceEvents {
   onDropped(count: number): void;
   /** Its own output, as it comes. */
   onOutput(stream: "stdout" | "stderr", chunk: Buffer): void;
-  /** It ended after it was ready. `how` is "exit code 1" or "signal SIGKILL". */
-  onExit(how: string): void;
 }
 
 export interface Instance {
@@ -34,27 +32,29 @@ export interface Instance {
   /** As the worker says: `tcp:127.0.0.1:40001` or `unix:PATH`. */
   readonly address: string;
   readonly functions: readonly ServedFunction[];
+  /** Resolves when the process is gone, to "exit code 1" or "signal SIGKILL". */
+  readonly ended: Promise<string>;
   /** Drains within the grace period (seconds), then SIGTERM, then SIGKILL. */
   stop(grace: number): Promise<void>;
 }
 
 /** A process that could not start; what it says of it is the user's to read. */
 export class InstanceStartError extends Error {
-  readonly failure: StartFailure;
+  readonly failure: ErrorDescription;
 
-  constructor(failure: StartFailure) {
+  constructor(failure: ErrorDescription) {
     super(failure.message);
     this.failure = failure;
   }
 }
 
 /** Resolves when it is ready. Error: InstanceStartError; nothing of it is left running then. */
-export function startInstance(
+export async function startInstance(
   spec: InstanceSpec,
   events: InstanceEvents,
   signal?: AbortSignal,
 ): Promise<Instance> {
-  const { startTimeout = 60 } = spec;
+  signal?.throwIfAborted();
   const child = fork(join(__dirname, "worker.js"), [], {
     cwd: spec.folder,
     env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen ?? "tcp:127.0.0.1:0" },
@@ -64,68 +64,88 @@ export function startInstance(
   });
   child.stdout?.on("data", (chunk: Buffer) => events.onOutput("stdout", chunk));
   child.stderr?.on("data", (chunk: Buffer) => events.onOutput("stderr", chunk));
+  const ended = endOf(child);
+  try {
+    const { address, functions } = await readyMessage(child, ended, spec, events, signal);
+    return { pid: child.pid ?? 0, address, functions, ended, stop: (grace) => stop(child, ended, grace) };
+  } catch (err) {
+    child.kill("SIGKILL");
+    await ended;
+    throw err;
+  }
+}
 
-  return new Promise((resolve, reject) => {
-    let isReady = false;
-    const refuse = (failure: StartFailure) => {
-      clearTimeout(deadline);
-      child.kill("SIGKILL");
-      reject(new InstanceStartError(failure));
-    };
-    const deadline = setTimeout(
-      () =>
-        refuse(
-          describeError(
-            frameworkError("FF_INSTANCE_START_TIMEOUT", { function: spec.function, seconds: startTimeout }),
-          ),
-        ),
-      startTimeout * 1000,
-    );
-    signal?.addEventListener("abort", () => !isReady && refuse(ended(spec, "a stop")), { once: true });
-    child.on("error", (err) => refuse(ended(spec, err.message)));
-    child.on("message", (message: WorkerMessage) => {
-      if (message.type === "failed") {
-        const { type: _, ...failure } = message;
-        return refuse(failure);
-      }
-      if (message.type === "news") {
-        if (message.dropped) events.onDropped(message.dropped);
-        return message.items.forEach(events.onNews);
-      }
-      isReady = true;
-      clearTimeout(deadline);
-      resolve(createHandle(child, message.address, message.functions));
-    });
-    child.on("close", (code, by) => {
+const lastOutput = 200; // ms
+
+/** The process is gone at `exit`. Its output may be held open by a process that it has started itself. */
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (err) => child.pid === undefined && resolve(err.message)); // it could not be started at all
+    child.once("exit", (code, by) => {
       const how = by ? `signal ${by}` : `exit code ${code}`;
-      if (isReady) events.onExit(how);
-      else refuse(ended(spec, how));
+      const force = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        resolve(how);
+      }, lastOutput);
+      child.once("close", () => {
+        clearTimeout(force);
+        resolve(how);
+      });
     });
   });
 }
 
-function ended(spec: InstanceSpec, how: string): StartFailure {
-  return describeError(frameworkError("FF_INSTANCE_EXITED", { function: spec.function, how }));
+type ReadyMessage = Extract<WorkerMessage, { type: "ready" }>;
+
+function readyMessage(
+  child: ChildProcess,
+  ended: Promise<string>,
+  spec: InstanceSpec,
+  events: InstanceEvents,
+  signal: AbortSignal | undefined,
+): Promise<ReadyMessage> {
+  const { function: name, startTimeout = 60 } = spec;
+  return new Promise<ReadyMessage>((resolve, reject) => {
+    const refuse = (failure: ErrorDescription) => reject(new InstanceStartError(failure));
+    const onAbort = () =>
+      refuse(describeError(frameworkError("FF_INSTANCE_EXITED", { function: name, how: "a stop" })));
+    const late = () =>
+      refuse(
+        describeError(frameworkError("FF_INSTANCE_START_TIMEOUT", { function: name, seconds: startTimeout })),
+      );
+    const deadline = setTimeout(late, startTimeout * 1000);
+    signal?.addEventListener("abort", onAbort);
+    const settle = () => {
+      clearTimeout(deadline);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    void ended.then((how) => {
+      settle();
+      refuse(describeError(frameworkError("FF_INSTANCE_EXITED", { function: name, how })));
+    });
+    child.on("message", (message: WorkerMessage) => {
+      if (message.type === "news") {
+        if (message.dropped) events.onDropped(message.dropped);
+        return message.items.forEach(events.onNews);
+      }
+      settle();
+      if (message.type === "ready") return resolve(message);
+      const { type: _, ...failure } = message;
+      refuse(failure);
+    });
+  });
 }
 
 const termAfter = 1_000; // ms beyond the grace period
 const killAfter = 2_000;
 
-function createHandle(child: ChildProcess, address: string, functions: readonly ServedFunction[]): Instance {
-  return {
-    pid: child.pid ?? 0,
-    address,
-    functions,
-    async stop(grace) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const closed = new Promise((resolve) => child.once("close", resolve));
-      const term = setTimeout(() => child.kill("SIGTERM"), grace * 1000 + termAfter);
-      const kill = setTimeout(() => child.kill("SIGKILL"), grace * 1000 + killAfter);
-      if (child.connected) child.send({ type: "drain", grace }, () => undefined);
-      else child.kill("SIGTERM");
-      await closed;
-      clearTimeout(term);
-      clearTimeout(kill);
-    },
-  };
+async function stop(child: ChildProcess, ended: Promise<string>, grace: number): Promise<void> {
+  const term = setTimeout(() => child.kill("SIGTERM"), grace * 1000 + termAfter);
+  const kill = setTimeout(() => child.kill("SIGKILL"), grace * 1000 + killAfter);
+  if (child.connected) child.send({ type: "drain", grace } satisfies ParentMessage, () => undefined);
+  else child.kill("SIGTERM");
+  await ended;
+  clearTimeout(term);
+  clearTimeout(kill);
 }

@@ -1,5 +1,8 @@
 /** What a worker and the process that started it say to each other over the IPC channel. */
-import type { ChannelName, News } from "../telemetry/channels";
+import type { ErrorDescription } from "../core/log";
+import type { NewsItem } from "../telemetry/channels";
+
+export type { NewsItem } from "../telemetry/channels";
 
 export interface ServedFunction {
   name: string;
@@ -8,20 +11,9 @@ export interface ServedFunction {
   path: string;
 }
 
-export type NewsItem = { [C in ChannelName]: { channel: C; data: News[C] } }[ChannelName];
-
-/** What a worker says when it cannot start: code and place are the user's. */
-export interface StartFailure {
-  code: string;
-  message: string;
-  place?: string;
-  hint?: string;
-  stack?: string;
-}
-
 export type WorkerMessage =
   | { type: "ready"; address: string; functions: ServedFunction[] }
-  | ({ type: "failed" } & StartFailure)
+  | ({ type: "failed" } & ErrorDescription)
   | { type: "news"; items: NewsItem[]; dropped?: number };
 
 /** Finish what is in flight within `grace` seconds and end. */

@@ -1,9 +1,10 @@
 /** The main of a child process: serves one function where its parent says, and never outlives the parent. */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { asFrameworkError } from "../core/errors";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
-import { describeError, logError } from "../core/log";
-import { readServeFlags } from "../core/read-flags";
+import { configureLog, describeError, logError, throwProblems } from "../core/log";
+import { logSettingsOf, readServeFlags } from "../core/read-flags";
 import { loadFunction } from "../functions/load";
 import { parseFunctionContext } from "../manifest/function-context";
 import { installGuard } from "../serving/guard";
@@ -15,9 +16,9 @@ const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
 
 async function main(): Promise<void> {
-  // A terminal's Ctrl-C reaches the whole group: the parent decides what it means.
+  // Ctrl-C and the end of a terminal reach the whole group: the parent decides what they mean.
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
-  process.on("SIGINT", () => undefined);
+  for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
   let grace: number | undefined;
   process.on("message", (message: ParentMessage) => {
     if (message.type !== "drain") return;
@@ -27,7 +28,9 @@ async function main(): Promise<void> {
   process.on("disconnect", () => void lifecycle.stop("the parent is gone"));
   if (!process.connected) return lifecycle.stop("the parent is gone");
   try {
-    const { values } = readServeFlags([], process.env);
+    const { values, problems } = readServeFlags([], process.env);
+    configureLog(logSettingsOf("serve", values));
+    throwProblems(problems);
     startWatchdog(values["grace-period"], lifecycle); // before the user's module, which may block for ever
     const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
     const loaded = await loadFunction({ source: values.source, target: values.target });
@@ -46,7 +49,9 @@ async function main(): Promise<void> {
     const { name, signature, address } = running;
     tell({ type: "ready", address, functions: [{ name, signature, path: "/" }] });
   } catch (err) {
-    tell({ type: "failed", ...describeError(err) }, () => process.exit(exitCodes.cannotStart));
+    tell({ type: "failed", ...describeError(asFrameworkError(err)) }, () =>
+      process.exit(exitCodes.cannotStart),
+    );
   }
 }
 

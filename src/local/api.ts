@@ -2,7 +2,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { isFrameworkError, messageOf } from "../core/errors";
-import { decodePercent, isForeignOrigin, isLocalHost, isToken, replyJson, replyText } from "../core/http";
+import { isForeignOrigin, isLocalHost, isToken } from "../core/origin";
+import { replyJson, replyText } from "../core/reply";
+import { decodePercent } from "../core/url";
 import { readWholeBody } from "../serving/body";
 import { invokeBinding } from "./api-bindings";
 import { publishMessage } from "./api-publish";

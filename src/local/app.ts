@@ -1,5 +1,6 @@
 /** The app behind the sidecar: asks it for its subscriptions and posts deliveries, exactly as daprd does. */
-import { messageOf } from "../core/errors";
+import { frameworkError, messageOf } from "../core/errors";
+import { encodeHeaderValue } from "../core/http";
 import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
@@ -35,7 +36,9 @@ const discoveryTimeout = 10_000; // ms
 
 export function createAppChannel({ origin, appId, token, onMissing }: AppChannelOptions): AppChannel {
   // A handler may take as long as it needs: only connecting has a deadline.
-  const client: HttpClient = createHttpClient(origin, { timeout: 0 });
+  const unreachable = (why: string, cause: unknown) =>
+    frameworkError("FF_APP_UNREACHABLE", { origin, why }, { cause });
+  const client: HttpClient = createHttpClient(origin, { timeout: 0, unreachable });
   const tokenHeader: Record<string, string> = token ? { "dapr-api-token": token } : {};
   const missing = new Set<string>();
   const post = async (path: string, body: Buffer, headers: Record<string, string>) => {
@@ -67,18 +70,29 @@ export function createAppChannel({ origin, appId, token, onMissing }: AppChannel
     },
 
     async deliverEvent(route, body, metadata) {
-      const headers = { ...metadata, ...tokenHeader, "content-type": "application/cloudevents+json" };
+      const headers = {
+        ...encodeHeaders(metadata),
+        ...tokenHeader,
+        "content-type": "application/cloudevents+json",
+      };
       return readTopicReply(await post(route, body, headers));
     },
 
     async deliverBinding(path, body, metadata) {
-      const headers = { ...metadata, ...tokenHeader, "content-type": "application/json" };
+      const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
       const { status } = await post(path, body, headers);
       return status >= 200 && status <= 299 ? "SUCCESS" : "RETRY";
     },
 
     close: () => client.close(),
   };
+}
+
+// Topics and other metadata may hold any character.
+function encodeHeaders(metadata: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([name, value]) => [name, encodeHeaderValue(value)]),
+  );
 }
 
 function readSubscriptions(body: Buffer): AppSubscription[] {

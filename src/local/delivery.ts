@@ -4,26 +4,21 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { type BackoffRule, createBackoff } from "../core/backoff";
+import { messageOf } from "../core/errors";
+import { log } from "../core/log";
 import type { TopicStatus } from "../dapr/protocol";
 import { publish } from "../telemetry/channels";
 
-export interface Backoff {
-  /** Milliseconds before the second attempt. */
-  initial: number;
-  factor: number;
-  /** Milliseconds at most. */
-  max: number;
-}
-
 /** The rule of `--redelivery keep`: 1 s doubling to 30 s, for ever. */
-export const keepBackoff: Backoff = { initial: 1_000, factor: 2, max: 30_000 };
+export const keepBackoff: BackoffRule = { initial: 1_000, factor: 2, max: 30_000 };
 
 export interface DeliveryOptions {
   /** Name of the function, for the news. */
   function: string;
   /** Resolves as soon as the app can be called. */
   whenReady(signal: AbortSignal): Promise<void>;
-  backoff: Backoff;
+  backoff: BackoffRule;
   /** Ends every wait: what is not delivered stays with the broker. */
   signal: AbortSignal;
 }
@@ -34,24 +29,49 @@ export interface DeliveryItem {
   topic: string;
   /** One attempt. A rejection is a failure of the transport: the app is tried again. */
   attempt(): Promise<TopicStatus>;
+  /** What a drop means beside the end: the message goes to its dead letter topic. Tried until it is done. */
+  onDrop?: (() => Promise<void>) | undefined;
 }
 
-/** Resolves to how it ended; rejects when the runtime stops first. */
-export type Deliver = (item: DeliveryItem) => Promise<"ack" | "drop">;
+/** Resolves when the message is done; rejects when the runtime stops first. */
+export type Deliver = (item: DeliveryItem) => Promise<void>;
 
 const outcomes = { SUCCESS: "ack", RETRY: "retry", DROP: "drop" } as const;
 
-export function createDelivery({ function: name, whenReady, backoff, signal }: DeliveryOptions): Deliver {
-  return async ({ id, component, topic, attempt: call }) => {
-    let pause = backoff.initial;
-    for (let attempt = 1; ; attempt++) {
+export function createDelivery({
+  function: name,
+  whenReady,
+  backoff: rule,
+  signal,
+}: DeliveryOptions): Deliver {
+  return async ({ id, component, topic, attempt: call, onDrop }) => {
+    const pause = createBackoff(rule);
+    const fields = { function: name, component, topic, id };
+
+    async function once(attempt: number): Promise<boolean> {
       await whenReady(signal);
-      const status = await call().catch((): TopicStatus => "RETRY");
+      const status = await call().catch((err): TopicStatus => {
+        // A throw of the function is told by the function; that the message does not even get there, nobody else knows.
+        if (attempt === 1) log.warn(`A message cannot be handed to the function: ${messageOf(err)}`, fields);
+        return "RETRY";
+      });
       const outcome = outcomes[status];
       publish("delivery", { function: name, id, component, topic, attempt, outcome });
-      if (outcome !== "retry") return outcome;
-      await sleep(pause, undefined, { signal });
-      pause = Math.min(pause * backoff.factor, backoff.max);
+      if (outcome === "drop") await bury();
+      return outcome !== "retry";
     }
+
+    async function bury(): Promise<void> {
+      for (;;) {
+        try {
+          return await onDrop?.();
+        } catch (err) {
+          log.warn(`A dropped message does not reach its dead letter topic yet: ${messageOf(err)}`, fields);
+          await sleep(pause.next(), undefined, { signal });
+        }
+      }
+    }
+
+    for (let attempt = 1; !(await once(attempt)); attempt++) await sleep(pause.next(), undefined, { signal });
   };
 }

@@ -1,13 +1,15 @@
 /** The local runtime: an embedded sidecar for one function. Between it and the function there is nothing but loopback HTTP. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 
+import type { BackoffRule } from "../core/backoff";
 import { frameworkError } from "../core/errors";
 import { background } from "../core/lifecycle";
 import { log, logError } from "../core/log";
 import { listenByRule, type PortOptions, type PortWish } from "../core/ports";
+import { isTrueWord } from "../core/words";
 import { isExpired, metadataValue, wrapRaw } from "../dapr/envelope";
-import { readEnvelope } from "../dapr/protocol";
+import { readEvent } from "../dapr/protocol";
 import { createApi } from "./api";
 import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
 import type {
@@ -15,10 +17,11 @@ import type {
   ComponentEnvironment,
   ComponentSpec,
   LocalComponent,
+  MessageHandler,
   PubSubComponent,
 } from "./components/component";
 import { componentTypeOf } from "./components/table";
-import { type Backoff, createDelivery, keepBackoff } from "./delivery";
+import { createDelivery, keepBackoff } from "./delivery";
 
 export interface RuntimeOptions {
   /** Name of the function, for the news. */
@@ -34,7 +37,7 @@ export interface RuntimeOptions {
   apiToken?: string | undefined;
   appToken?: string | undefined;
   /** Default: `--redelivery keep`. */
-  backoff?: Backoff;
+  backoff?: BackoffRule;
 }
 
 export interface Runtime {
@@ -51,6 +54,7 @@ export interface Runtime {
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { appId, appToken, apiToken, onNotice, embeddedBroker, backoff = keepBackoff } = options;
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every message that waits listens to it
   const components = openComponents(options.components, { appId, embeddedBroker, onNotice });
   const app = createAppHolder();
   const started = new Map<string, AppSubscription | true>();
@@ -68,56 +72,68 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     isAppReady: () => app.port() !== undefined,
     token: apiToken,
   });
-  const port = await listenByRule(server, options.port, options.onMoved ? { onMoved: options.onMoved } : {});
+  const port = await listenByRule(
+    server,
+    options.port,
+    options.onMoved ? { onMoved: options.onMoved } : {},
+  ).catch(async (err) => {
+    await stopComponents(components);
+    throw err;
+  });
 
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
     const { topic, route, metadata, deadLetterTopic } = subscription;
-    const isRaw = /^(true|t|1)$/i.test(metadataValue(metadata, "rawPayload") ?? "");
-    await component.subscribe(
-      topic,
-      async (message) => {
-        const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
-        const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
-        const event = raw ?? readEnvelope(body).event;
-        if (event && isExpired(event)) return; // its sender gave it a time to live
-        const id = typeof event?.id === "string" ? event.id : randomUUID();
-        const outcome = await deliver({
-          id,
-          component: component.name,
-          topic: message.topic,
-          attempt: () =>
-            app.channel().deliverEvent(route, body, { ...message.metadata, pubsubname: component.name }),
-        });
-        if (outcome === "drop" && deadLetterTopic) await component.publish(deadLetterTopic, body, {});
-      },
-      metadata,
-    );
+    const isRaw = isTrueWord(metadataValue(metadata, "rawPayload"));
+    const handle: MessageHandler = (message) => {
+      const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
+      const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
+      const event = raw ?? readEvent(body);
+      const headers = { ...message.metadata, pubsubname: component.name };
+      return deliver({
+        id: typeof event?.id === "string" ? event.id : randomUUID(),
+        component: component.name,
+        topic: message.topic,
+        // Its sender gave it a time to live: when that is over it is dropped, the app is not called.
+        attempt: async () =>
+          event && isExpired(event) ? "DROP" : app.channel().deliverEvent(route, body, headers),
+        onDrop:
+          deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
+      });
+    };
+    await component.subscribe(topic, handle, metadata);
   }
 
   async function startBinding(component: BindingComponent, path: string): Promise<void> {
-    await component.read?.(async ({ topic, payload, metadata }) => {
+    await component.read?.(({ topic, payload, metadata }) => {
       const attempt = () => app.channel().deliverBinding(path, payload, metadata);
-      await deliver({ id: randomUUID(), component: component.name, topic, attempt });
+      return deliver({ id: randomUUID(), component: component.name, topic, attempt });
     });
   }
 
-  // Once a component and topic: after a restart of the app the same subscription goes on.
+  /** What the app wants and does not have yet: after a restart of the app the same subscription goes on. */
   async function discover(channel: AppChannel): Promise<void> {
+    const starts: Promise<void>[] = [];
+    const start = (key: string, what: AppSubscription | true, work: () => Promise<void>) => {
+      if (started.has(key)) return;
+      started.set(key, what);
+      starts.push(work());
+    };
     for (const subscription of await channel.subscriptions()) {
-      const key = `${subscription.pubsubname}/${subscription.topic}`;
-      const component = components.get(subscription.pubsubname);
-      if (started.has(key)) continue;
-      started.set(key, subscription);
-      if (component?.kind === "pubsub") await startSubscription(component, subscription);
-      else log.warn(`The app subscribes to "${key}", but no pub/sub component has that name.`);
+      const { pubsubname, topic } = subscription;
+      const component = components.get(pubsubname);
+      start(`${pubsubname}/${topic}`, subscription, async () => {
+        if (component?.kind === "pubsub") return startSubscription(component, subscription);
+        log.warn(
+          `The app subscribes to "${topic}" of "${pubsubname}", but no pub/sub component has that name.`,
+        );
+      });
     }
     for (const component of components.values()) {
       if (component.kind !== "binding" || !component.read || started.has(component.name)) continue;
       const path = `/${component.name}`;
-      if (!(await channel.wantsBinding(path))) continue;
-      started.set(component.name, true);
-      await startBinding(component, path);
+      if (await channel.wantsBinding(path)) start(component.name, true, () => startBinding(component, path));
     }
+    await Promise.all(starts);
   }
 
   return {
@@ -126,20 +142,30 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     async attach(origin) {
       const onMissing = (path: string) => onNotice(frameworkError("FF_DELIVERY_ROUTE_MISSING", { path }));
       const channel = createAppChannel({ origin, appId, token: appToken, onMissing });
-      await discover(channel);
+      try {
+        await discover(channel);
+      } catch (err) {
+        await channel.close();
+        throw err;
+      }
       app.set(channel, Number(new URL(origin).port));
     },
     detach: () => app.clear(),
     async stop() {
       if (stopping.signal.aborted) return;
       stopping.abort(new Error("the runtime is stopping"));
-      await Promise.all([...components.values()].map((component) => component.stop().catch(logError)));
+      await stopComponents(components);
       app.clear();
+      const closed = once(server, "close");
       server.close();
       server.closeAllConnections();
-      if (server.listening) await once(server, "close");
+      await closed;
     },
   };
+}
+
+async function stopComponents(components: ReadonlyMap<string, LocalComponent>): Promise<void> {
+  await Promise.all([...components.values()].map((component) => component.stop().catch(logError)));
 }
 
 function openComponents(

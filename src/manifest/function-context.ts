@@ -50,7 +50,7 @@ function checkRuntime(value: unknown, problems: string[]): FunctionContext["runt
 
 function checkPort(value: unknown, problems: string[]): void {
   if (value === undefined || value === "") return;
-  const port = Number(value);
+  const port = typeof value === "string" || typeof value === "number" ? Number(value) : Number.NaN;
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     problems.push(`port must be a number from 1 to 65535, not ${describe(value)}`);
 }
@@ -82,6 +82,7 @@ function checkComponents(
       );
     if (kind === "pubsub")
       checkText(component, "uri", problems, { path, why: ": the topic of a pub/sub component" });
+    checkText(component, "operation", problems, { path, optional: true });
     checkMetadata(component.metadata, path, problems);
   }
   return value as Record<string, OpenFunctionComponent>;

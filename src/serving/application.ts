@@ -4,9 +4,9 @@
  */
 import { resolve } from "node:path";
 import type { Application } from "express";
-import { compileETag, compileQueryParser, compileTrust } from "express/lib/utils";
 
 import { lazyRequire } from "../core/lazy";
+import type { ExpressParts } from "./express";
 
 /** The part of an Express application that its request and response use. */
 export interface AppSettings {
@@ -26,7 +26,7 @@ export interface AppSettings {
  * The settings of the original frameworks: every proxy is trusted, no ETag, no X-Powered-By, simple query parser;
  * the others are Express's defaults.
  */
-export function createAppSettings(): AppSettings {
+export function createAppSettings({ compile }: Pick<ExpressParts, "compile">): AppSettings {
   const settings: Record<string, unknown> = { env: process.env.NODE_ENV || "development" };
   const engines: [string, unknown][] = [];
   let express: Application | undefined;
@@ -49,9 +49,8 @@ export function createAppSettings(): AppSettings {
     set(name, value) {
       settings[name] = value;
       express?.set(name, value);
-      if (name === "etag") settings["etag fn"] = compileETag(value);
-      if (name === "query parser") settings["query parser fn"] = compileQueryParser(value);
-      if (name === "trust proxy") settings["trust proxy fn"] = compileTrust(value);
+      if (name === "etag" || name === "query parser" || name === "trust proxy")
+        settings[`${name} fn`] = compile(name, value);
       return app;
     },
     enabled: (name) => Boolean(settings[name]),

@@ -1,15 +1,13 @@
 /** What runs per request of a sync function: method, body, invocation, signature. */
-import type { ServerResponse } from "node:http";
-
-import { frameworkError, isFrameworkError } from "../core/errors";
-import { replyText } from "../core/http";
+import { frameworkError } from "../core/errors";
 import { Invocation, runInvocation } from "../core/invocation";
-import { log, logError } from "../core/log";
+import { replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
 import type { Signature, Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody } from "./body";
 import { reportInvocation } from "./news";
+import { refuse } from "./refuse";
 import type { RequestHandler } from "./server";
 
 export interface HandlerOptions {
@@ -22,17 +20,20 @@ export interface HandlerOptions {
 export function createHandler({ target, signature, bodyLimit }: HandlerOptions): RequestHandler {
   const call = signature.create(target);
   const { methods } = signature;
+  const run = (invocation: Invocation, req: Request, res: Response) => {
+    if (hasListeners("invocation")) reportAtEnd(invocation, res);
+    runInvocation(invocation, call, invocation, req, res);
+  };
 
   return (req, res) => {
     if (methods && !methods.includes(req.method)) return refuseMethod(req, res, methods);
     const invocation = new Invocation(target.name, signature.name, "http", res);
-    if (hasListeners("invocation")) reportAtEnd(invocation, res);
-    if (!hasBody(req)) return runInvocation(invocation, call, invocation, req, res);
+    if (!hasBody(req)) return run(invocation, req, res);
 
     readBody(req, bodyLimit, (failed, bytes) => {
       const err = failed ?? fillBody(req, bytes, signature);
       if (err) refuse(res, err);
-      else runInvocation(invocation, call, invocation, req, res);
+      else run(invocation, req, res);
     });
   };
 }
@@ -47,35 +48,6 @@ function fillBody(req: Request, bytes: Buffer, signature: Signature): unknown {
   } catch (err) {
     return err;
   }
-}
-
-/** Answers bad input before the function runs: one line, no status header. */
-export function refuse(res: ServerResponse, err: unknown): void {
-  if (!isFrameworkError(err) || err.status === undefined) {
-    logError(err);
-    return replyText(res, 500, "Internal Server Error");
-  }
-  log.debug(`${err.code} ${err.message}`);
-  if (err.status === 413) refuseTooLarge(res, err.message);
-  else replyText(res, err.status, err.message);
-}
-
-const lingering = 1_000; // ms
-
-// Most clients read the answer only after they have written, and a connection that is closed with bytes unread makes
-// them lose it: what they still send is thrown away for a moment (RFC 9112 §9.6).
-function refuseTooLarge(res: ServerResponse, text: string): void {
-  res.writeHead(413, {
-    "Content-Type": "text/plain; charset=utf-8",
-    "Content-Length": Buffer.byteLength(text),
-    "X-Content-Type-Options": "nosniff",
-    Connection: "close",
-  });
-  res.write(text);
-  const end = () => res.end();
-  const deadline = setTimeout(end, lingering);
-  res.once("close", () => clearTimeout(deadline));
-  res.req.once("end", end).resume();
 }
 
 function refuseMethod(req: Request, res: Response, allowed: readonly string[]): void {

@@ -2,8 +2,9 @@
 import type { IncomingMessage } from "node:http";
 
 import { parseContentType } from "../core/content";
-import { decodePercent, hopByHop } from "../core/http";
+import { decodeHeaderValue, hopByHop } from "../core/http";
 import type { Trigger } from "../core/invocation";
+import { decodePercent } from "../core/url";
 import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
 import type { FunctionContext, InvocationInput, OpenFunctionComponent } from "../functions/types";
 
@@ -90,7 +91,9 @@ export class Input implements InvocationInput {
     const entries = Object.entries(this.#req.headers).filter(
       ([name]) => !hopByHop.has(name) && !notMetadata.test(name),
     );
-    this.#metadata ??= Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+    this.#metadata ??= Object.fromEntries(
+      entries.map(([name, value]) => [name, decodeHeaderValue(String(value))]),
+    );
     return this.#metadata;
   }
 }

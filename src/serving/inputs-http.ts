@@ -3,9 +3,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
-import { isToken, replyJson, replyText } from "../core/http";
 import { Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
+import { isToken } from "../core/origin";
+import { replyJson, replyText } from "../core/reply";
 import { readEnvelope } from "../dapr/protocol";
 import type { CloudEvent, FunctionContext } from "../functions/types";
 import type { Origin } from "../signatures/context";
@@ -13,7 +14,6 @@ import { createOpenFunctionCall } from "../signatures/openfunction";
 import type { Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { readBody } from "./body";
-import { refuse } from "./handler";
 import {
   chooseRoute,
   findRoutes,
@@ -24,6 +24,7 @@ import {
   subscriptionsOf,
 } from "./input-routes";
 import { reportInvocation } from "./news";
+import { refuse } from "./refuse";
 
 export interface InputsOptions {
   target: Target & { context: FunctionContext };

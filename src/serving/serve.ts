@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { frameworkError, messageOf } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
-import { log } from "../core/log";
+import { log, logError } from "../core/log";
 import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
 import { sidecarFrom } from "../dapr/sidecar";
@@ -61,6 +61,7 @@ export async function serve(options: ServeOptions): Promise<RunningFunction> {
     context?.runtime === "Async" ? asyncServer(options, target, context) : await syncServer(options, target);
   const drain = prepareDrain(server);
   lifecycle.onStop(() => drain(options.gracePeriod()));
+  lifecycle.limit(() => options.gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.listen);
   return { name: loaded.name, signature, ...addressOf(server) };
 }
@@ -97,8 +98,12 @@ async function syncServer({ loaded, signature: stated, bodyLimit, context }: Ser
 
 function listen(server: Server, address: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (err: NodeJS.ErrnoException) => reject(listenError(err, address)));
-    server.once("listening", resolve);
+    const onError = (err: NodeJS.ErrnoException) => reject(listenError(err, address));
+    server.once("error", onError);
+    server.once("listening", () => {
+      server.off("error", onError).on("error", logError);
+      resolve();
+    });
     server.listen(address);
   });
 }

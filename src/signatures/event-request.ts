@@ -2,7 +2,7 @@
 import { eventData, invalidAttribute } from "../core/cloudevent";
 import { decodeData, decodeText, parseContentType, parseJson } from "../core/content";
 import { frameworkError } from "../core/errors";
-import { decodePercent } from "../core/http";
+import { decodePercent } from "../core/url";
 import type { CloudEvent, Request } from "../functions/types";
 
 const structuredType = "application/cloudevents+json";

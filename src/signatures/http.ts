@@ -17,15 +17,14 @@ export const http: Signature = {
       const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "crash", production });
       invocation.fail = fail;
       // Bare call: `this` is undefined, and exactly two arguments arrive unless the function asks for `next`.
-      let result: unknown;
       try {
-        result = isApplication ? fn(req, res, nextOf(req, res)) : fn(req, res);
+        const result = isApplication ? fn(req, res, nextOf(req, res)) : fn(req, res);
+        if (result === undefined && declaresResponse) return;
+        if (!isThenable(result)) return answer(res, result, declaresResponse, fail);
+        Promise.resolve(result).then((value) => answer(res, value, declaresResponse, fail), fail);
       } catch (err) {
-        return fail(err);
+        fail(err);
       }
-      if (result === undefined && declaresResponse) return;
-      if (isThenable(result)) result.then((value) => answer(res, value, declaresResponse, fail), fail);
-      else answer(res, result, declaresResponse, fail);
     };
   },
 };

@@ -3,9 +3,9 @@ import { STATUS_CODES } from "node:http";
 
 import { isCloudEvent } from "../core/cloudevent";
 import { isFrameworkError, messageOf } from "../core/errors";
-import { replyText } from "../core/http";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
+import { replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */

@@ -1,6 +1,9 @@
 /** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
+import { logError } from "../core/log";
 import type { Outputs } from "../dapr/outputs";
 import type { SendOptions, SendReply, SendResult } from "../functions/types";
 
@@ -23,6 +26,7 @@ export class Sends {
   send(data: unknown, output: string | undefined, options: SendOptions = {}): Promise<SendResult[]> {
     const work = this.#sendAll(data, output, options);
     const tracked = new TrackedSend<SendResult[]>((resolve, reject) => void work.then(resolve, reject));
+    if (this.#invocation.settled) void work.catch((err) => this.#reportLate(err));
     tracked.silence();
     this.#open ??= [];
     this.#open.push(tracked);
@@ -39,9 +43,17 @@ export class Sends {
     let failure: { reason: unknown } | undefined;
     for (let next = this.#open?.shift(); next; next = this.#open?.shift()) {
       const reason = await next.outcome();
-      if (reason && !next.isHandled) failure ??= reason;
+      if (reason && !next.isTaken) failure ??= reason;
+      // Somebody took the promise further, perhaps into one that nobody looks at. Node tells of that before the next
+      // turn, and the guard fails the invocation before this resolves.
+      if (reason && next.isTaken) await nextTurn();
     }
     if (failure) throw failure.reason;
+  }
+
+  // The outcome was decided before this send was made: a log line is all that can be done.
+  #reportLate(err: unknown): void {
+    logError(err, { function: this.#invocation.function, invocation: this.#invocation.id });
   }
 
   async #sendAll(data: unknown, output: string | undefined, options: SendOptions): Promise<SendResult[]> {
@@ -88,18 +100,18 @@ export function isSendResult(value: unknown): boolean {
 }
 
 /**
- * A promise that knows whether its failure was handled. `await`, `Promise.all` and `.catch` all come through
- * `then` with a second argument, because a subclass is never unwrapped in the short way.
+ * A promise that knows whether somebody took it further. `await`, `Promise.all` and `.catch` all come through `then`,
+ * because a subclass is never unwrapped in the short way.
  */
 class TrackedSend<T> extends Promise<T> {
-  isHandled = false;
+  isTaken = false;
 
   // biome-ignore lint/suspicious/noThenProperty: the override is the point, see above
   override then<A = T, B = never>(
     onResolved?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (onRejected) this.isHandled = true;
+    this.isTaken = true;
     return super.then(onResolved, onRejected);
   }
 

@@ -49,6 +49,9 @@ export interface News {
 
 export type ChannelName = keyof News;
 
+/** One piece of news with its channel, as it travels between processes. */
+export type NewsItem = { [C in ChannelName]: { channel: C; data: News[C] } }[ChannelName];
+
 const channels = {
   invocation: channel("openfunction.functions-framework:invocation"),
   send: channel("openfunction.functions-framework:send"),
@@ -64,6 +67,11 @@ export function hasListeners(name: ChannelName): boolean {
 
 export function publish<C extends ChannelName>(name: C, news: News[C]): void {
   channels[name].publish(news);
+}
+
+/** Publishes again what another process has told. */
+export function publishItem({ channel: name, data }: NewsItem): void {
+  channels[name].publish(data);
 }
 
 /** Listens to one channel; the returned function ends it. */

@@ -303,6 +303,76 @@ test("a failed send fails the delivery, awaited or not; a caught one does not", 
   assert.match((await ask("cyclic")).text, /cannot be written as JSON/);
 });
 
+test("a failed send that was handed on to nobody fails the delivery too", async (t) => {
+  const { post } = await setUp(t, {
+    sidecar: ({ url }) => (url.startsWith("/v1.0/bindings/") ? { status: 500 } : { status: 204 }),
+    module: `const helper = async (ctx) => { await ctx.send(1, "archive"); };
+      export const handle = (ctx, data) => {
+        if (data === "helper") helper(ctx);
+        if (data === "all") Promise.all([ctx.send(1, "archive")]);
+        if (data === "finally") ctx.send(1, "archive").finally(() => {});
+        if (data === "then") ctx.send(1, "archive").then(() => {});
+        if (data === "caught") ctx.send(1, "archive").then(() => {}).catch(() => {});
+      };`,
+  });
+
+  const statuses = [];
+  for (const what of ["helper", "all", "finally", "then", "caught"])
+    statuses.push((await post("/mqtt-in", JSON.stringify(what))).status);
+
+  assert.deepEqual(statuses, [500, 500, 500, 500, 200]);
+});
+
+test("data that is not what its type says reaches the function as bytes, and nobody dies", async (t) => {
+  const { postEvent, framework } = await setUp(t, { module: topicModule });
+
+  const reply = await postEvent(route, {
+    id: "odd",
+    data_base64: Buffer.from("{").toString("base64"),
+    datacontenttype: "application/json",
+  });
+  await framework.says('{"data":"7b","id":"odd"');
+  const charset = await postEvent(route, {
+    id: "odder",
+    data_base64: "ew==",
+    datacontenttype: "text/plain; charset=nonsense",
+  });
+
+  assert.deepEqual([reply.status, charset.status], [200, 200]);
+});
+
+test("a then that throws fails its delivery only", async (t) => {
+  const { post } = await setUp(t, {
+    module: `export const handle = (ctx, data) => {
+        if (data === "getter") return Object.defineProperty({}, "then", { get() { throw new Error("odd"); } });
+        if (data === "call") return { then() { throw new Error("odd"); } };
+      };`,
+  });
+
+  const statuses = [];
+  for (const what of ["getter", "call", "fine"])
+    statuses.push((await post("/mqtt-in", JSON.stringify(what))).status);
+
+  assert.deepEqual(statuses, [500, 500, 200]);
+});
+
+test("a sidecar that hangs does not hold up the end beyond the grace period", async (t) => {
+  const { post, framework, sidecar } = await setUp(t, {
+    env: { FF_GRACE_PERIOD: "0.3" },
+    module: "export const handle = (ctx) => ctx.send(1);",
+    sidecar: () => new Promise(() => undefined) as never,
+  });
+  post("/mqtt-in", "1").catch(() => undefined);
+  await sidecar.count("POST", "/v1.0/bindings/files", 1);
+  const started = Date.now();
+
+  framework.kill("SIGTERM");
+  const { code } = await framework.ended();
+
+  assert.equal(code, 0);
+  assert.ok(Date.now() - started < 20_000, "undici's own limit is 30 s");
+});
+
 test("the sends of one invocation keep their order per output", async (t) => {
   const { post, sidecar } = await setUp(t, {
     module: `export const handle = (ctx) => { for (let i = 0; i < 20; i++) ctx.send(i, "archive"); };`,

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { freePorts, startDev } from "../support/dev";
+import { startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { connectOutside } from "../support/mqtt-client";
+import { startRecorder } from "../support/mqtt-recorder";
 import { asyncFunctionYaml, httpFunctionYaml, makeProject } from "../support/project";
 import { until } from "../support/wait";
 
@@ -38,7 +41,7 @@ async function untilGone(pid: number): Promise<void> {
   const deadline = Date.now() + 15_000;
   while (!isGone(pid)) {
     if (Date.now() > deadline) throw new Error(`process ${pid} is still there`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await setTimeout(20); // a poll that leaves the processor to the one it waits for
   }
 }
 
@@ -109,6 +112,13 @@ test("one failing invocation does not touch the others", async (t) => {
     ),
   );
   await outside.count(60);
+  await until(
+    () => dev.all("invocation").filter(({ data }) => data.outcome === "ack").length >= 60,
+    dev,
+    "change",
+    "60 acks",
+  );
+  await dev.next("invocation", ({ data }) => data.error === "bad");
 
   assert.equal(new Set(outside.received.map(({ text }) => text)).size, 60);
   assert.ok(dev.all("invocation").every(({ data }) => data.outcome === "ack" || data.error === "bad"));
@@ -264,4 +274,105 @@ test("10,000 lines of output and a message of 200 kB do not get in the way", asy
 
   assert.equal(outside.received[0]?.text, "200000");
   assert.equal(dev.all("log")[9_999]?.data.text, "line 9999");
+});
+
+const slow = `export const relay = async (ctx, data) => { console.log("begun"); await new Promise((r) => setTimeout(r, 500)); await ctx.send(data); };`;
+
+for (const signal of ["SIGINT", "SIGHUP"] as const) {
+  test(`${signal} to the whole group, as a terminal sends it, finishes what is in flight`, async (t) => {
+    const { dev, ready, outside } = await startProject(t, { ...relay, "index.mjs": slow });
+    await outside.publish("in", '"slow"');
+    await dev.next("log", ({ data }) => data.text === "begun");
+
+    process.kill(ready.functions[0]?.pid ?? 0, signal);
+    const [code] = await Promise.all([dev.stop(signal), outside.count(1)]);
+
+    assert.equal(code, 0);
+    assert.deepEqual(
+      dev.all("delivery").map(({ data }) => data.outcome),
+      ["ack"],
+    );
+    assert.ok(isGone(ready.functions[0]?.pid ?? 0));
+  });
+}
+
+test("a second signal ends dev at once, and no process is left", async (t) => {
+  const { dev, ready, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": "export const relay = () => { console.log('begun'); return new Promise(() => {}); };",
+  });
+  await outside.publish("in", "1");
+  await dev.next("log");
+
+  dev.child.kill("SIGTERM");
+  await setTimeout(100); // the first signal must have begun its work
+  const code = await dev.stop("SIGTERM");
+
+  assert.equal(code, 143);
+  await untilGone(ready.functions[0]?.pid ?? 0);
+});
+
+test("a process that the function has started and left behind does not hold up the stop", async (t) => {
+  const { dev } = await startProject(t, {
+    ...relay,
+    "index.mjs": `import { spawn } from "node:child_process";
+      const child = spawn("sleep", ["60"], { stdio: "inherit" }); child.unref(); console.log("left " + child.pid);
+      export const relay = () => {};`,
+  });
+  const left = await dev.next("log", ({ data }) => data.text.startsWith("left"));
+  t.after(() => process.kill(Number(left.data.text.split(" ")[1]), "SIGKILL"));
+  const started = Date.now();
+
+  const code = await dev.stop();
+
+  assert.equal(code, 0);
+  assert.ok(Date.now() - started < 30_000);
+});
+
+test("a topic in another alphabet reaches the function as it is", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    "function.yaml": asyncFunctionYaml({
+      inputs: { "mqtt-in": "räume/温度" },
+      outputs: { "mqtt-out": "out" },
+    }),
+    "index.mjs": "export const relay = (ctx, data) => ctx.send({ topic: ctx.input.metadata.topic, data });",
+  });
+
+  await outside.publish("räume/温度", "21");
+  await outside.count(1);
+
+  assert.deepEqual(JSON.parse(outside.received[0]?.text ?? ""), { topic: "räume/温度", data: 21 });
+  assert.deepEqual(dev.all("error"), []);
+});
+
+test("the broker sees one PUBACK, after the function has thrown three times and then succeeded", {
+  skip: withoutMosquitto,
+}, async (t) => {
+  const broker = await startMosquitto();
+  t.after(() => broker.stop());
+  const recorder = await startRecorder(broker.port);
+  t.after(() => recorder.stop());
+  const project = makeProject(t, {
+    "function.yaml": asyncFunctionYaml({ url: `tcp://127.0.0.1:${recorder.port}` }),
+    "index.mjs":
+      "let calls = 0; export const relay = () => { if (++calls < 4) throw new Error('call ' + calls); console.log('call ' + calls); };",
+  });
+  const dev = startDev(project, [...freePorts, "--brokers=declared"]);
+  t.after(() => dev.stop("SIGKILL"));
+  await dev.ready();
+  const outside = await connectOutside(broker.url);
+  t.after(() => outside.stop());
+
+  await outside.publish("in", "1");
+  await dev.next("log", ({ data }) => data.text.includes("call 3"));
+  assert.equal(recorder.sent("puback").length, 0);
+  await dev.next("log", ({ data }) => data.text === "call 4");
+  await until(() => recorder.sent("puback").length > 0, recorder, "packet", "the acknowledgement");
+  await dev.stop();
+
+  assert.deepEqual(
+    dev.all("delivery").map(({ data }) => data.outcome),
+    ["retry", "retry", "retry", "ack"],
+  );
+  assert.equal(recorder.sent("puback").length, 1);
 });

@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 
+import { startBroker } from "../../src/local/broker";
 import { freePorts, startDev } from "../support/dev";
 import { freePort } from "../support/mosquitto";
+import { connectOutside } from "../support/mqtt-client";
 import { asyncFunctionYaml, httpFunctionYaml, makeProject } from "../support/project";
 
 const good = "export const relay = (ctx, data) => ctx.send(data);\n";
@@ -354,15 +356,32 @@ metadata: { name: r }
 
 test("a declared broker that is not there: dev starts, says so, and connects when it comes", async (t) => {
   const port = await freePort();
-  const dev = startDev(
-    makeProject(t, { "function.yaml": yaml.replaceAll("emqx:1883", `127.0.0.1:${port}`), "index.mjs": good }),
-    ["--brokers=declared", ...freePorts],
-  );
+  const files = {
+    "function.yaml": yaml.replaceAll("emqx:1883", `127.0.0.1:${port}`),
+    "index.mjs": "export const relay = (ctx, data) => console.log(data);",
+  };
+  const dev = startDev(makeProject(t, files), ["--brokers=declared", ...freePorts]);
   t.after(() => dev.stop());
 
   await dev.ready();
   const said = await dev.next("error");
+  const broker = await startBroker({
+    port: { port, explicit: true, flag: "--mqtt-port" },
+    onNotice: () => undefined,
+  });
+  t.after(() => broker.stop());
+  const outside = await connectOutside(broker.url);
+  t.after(() => outside.stop());
+  const subscribed = async () => {
+    // Nobody is told when the function has subscribed: a message is repeated until one arrives.
+    const arrived = dev.next("log");
+    const repeat = setInterval(() => void outside.publish("in", '"hello"'), 100);
+    await arrived;
+    clearInterval(repeat);
+  };
+  await subscribed();
 
   assert.equal(said.data.code, "FF_BROKER_UNREACHABLE");
   assert.match(said.data.message, new RegExp(`admin:\\*\\*\\*@127\\.0\\.0\\.1:${port}`));
+  assert.equal(dev.all("log")[0]?.data.text, "hello");
 });

@@ -61,7 +61,10 @@ export function startDev(cwd: string, args: string[], env: NodeJS.ProcessEnv = {
     ready: async () => (await dev.next("ready")).data,
     async stop(signal: NodeJS.Signals = "SIGTERM") {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-      return (await exited).code;
+      const killer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+      const { code } = await exited;
+      clearTimeout(killer);
+      return code;
     },
   });
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {

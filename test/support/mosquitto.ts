@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 const binary = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "mosquitto"].find(
   (path) => spawnSync(path, ["-h"]).error === undefined,
@@ -93,7 +94,7 @@ async function reachable(port: number): Promise<void> {
     ]).catch(() => false);
     socket.destroy();
     if (isOpen) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await setTimeout(20);
   }
   throw new Error(`mosquitto does not listen on ${port}`);
 }

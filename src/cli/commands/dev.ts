@@ -1,10 +1,10 @@
 /** `functions-framework dev`: runs Function CRs on this machine. */
-import { frameworkError } from "../../core/errors";
+import { type FrameworkError, frameworkError } from "../../core/errors";
 import { type FlagName, flagsOf } from "../../core/flags";
 import { createLifecycle, exitCodes } from "../../core/lifecycle";
 import { configureLog, describeError } from "../../core/log";
 import type { PortWish } from "../../core/ports";
-import { type ParsedFlags, resolveFlags } from "../../core/read-flags";
+import { logSettingsOf, type ParsedFlags, resolveFlags } from "../../core/read-flags";
 import { createEmit } from "../../dev/events";
 import { failureOf } from "../../dev/function-run";
 import { makePlan } from "../../dev/plan";
@@ -15,23 +15,21 @@ import { createJsonListener } from "../json-lines";
 import { showEvent } from "../screen";
 
 export async function devCommand(args: string[]): Promise<void> {
-  const { values, explicit } = await readDevFlags(args).catch((err) => {
-    configureLog({ format: "pretty" });
-    const json = args.findLast((arg) => /^--json(=|$)/.test(arg)) ?? "--json=false";
-    createEmit(json !== "--json=false" ? createJsonListener() : showEvent)("error", describeError(err));
-    return exit(exitCodes.cannotStart);
-  });
+  const { values, explicit, problems } = await readDevFlags(args);
+  configureLog(logSettingsOf("dev", values));
   const emit = createEmit(values.json ? createJsonListener() : showEvent);
+  if (problems.length > 0) return refuse(problems);
   const lifecycle = createLifecycle({ signals: ["SIGTERM", "SIGINT", "SIGHUP"] });
+  lifecycle.limit(() => values["grace-period"] + 4); // an instance has 2 s more than that, and the broker must close
   const cwd = process.cwd();
-  const plan = makePlan(
-    readManifests({ paths: values.file as string[] | undefined, cwd, env: process.env }),
-    cwd,
-  );
-  if (plan.problems.length > 0) {
-    for (const problem of plan.problems) emit("error", describeError(problem));
+  const plan = makePlan(readManifests({ paths: values.file, cwd, env: process.env }), cwd);
+  if (plan.problems.length > 0) return refuse(plan.problems);
+
+  function refuse(errors: readonly FrameworkError[]): Promise<never> {
+    for (const err of errors) emit("error", describeError(err));
     return exit(exitCodes.cannotStart);
   }
+
   const session = startSession({
     plan,
     brokers: values.brokers,
@@ -56,32 +54,29 @@ export async function devCommand(args: string[]): Promise<void> {
 }
 
 async function readDevFlags(args: string[]): Promise<ParsedFlags> {
-  const known = flagsOf("dev");
+  const known = flagsOf("dev").map(([name]) => name);
+  const usage: FrameworkError[] = [];
   const given = await parserFor("dev")
     .fail((message, err) => {
-      throw (
-        err ??
-        usageError(
-          message,
-          known.map(([name]) => name),
-        )
-      );
+      if (err) throw err;
+      usage.push(usageError(message, known));
     })
     .parseAsync(args);
-  const [extra] = given._;
-  if (extra !== undefined)
-    throw frameworkError("FF_OPTION_UNKNOWN", { flag: String(extra), command: "dev", known: ["-f"] });
-  const stated = known.map(([name, flag]): [FlagName, unknown] => {
+  for (const extra of given._ ?? [])
+    usage.push(frameworkError("FF_OPTION_UNKNOWN", { flag: String(extra), command: "dev", known: ["-f"] }));
+  const stated = flagsOf("dev").map(([name, flag]): [FlagName, unknown] => {
     const value = given[name];
     return [name, Array.isArray(value) && !flag.repeatable ? value.at(-1) : value];
   });
-  return resolveFlags("dev", new Map(stated), process.env);
+  const parsed = resolveFlags("dev", new Map(stated), process.env);
+  return { ...parsed, problems: [...usage, ...parsed.problems] };
 }
 
-function usageError(message: string, known: string[]): Error {
-  const flag = /[Uu]nknown arguments?: ([^,\s]+)/.exec(message)?.[1];
-  if (flag) return frameworkError("FF_OPTION_UNKNOWN", { flag, command: "dev", known });
-  return frameworkError("FF_OPTION_INVALID", { flag: message, value: "", allowed: "usable" });
+function usageError(message: string, known: string[]): FrameworkError {
+  const unknown = /[Uu]nknown arguments?: ([^,\s]+)/.exec(message)?.[1];
+  if (unknown) return frameworkError("FF_OPTION_UNKNOWN", { flag: unknown, command: "dev", known });
+  const incomplete = /arguments following: ([^,\s]+)/.exec(message)?.[1];
+  return frameworkError("FF_OPTION_VALUE_MISSING", { flag: incomplete ? `--${incomplete}` : message });
 }
 
 function wish(flag: FlagName, port: number, explicit: ReadonlySet<FlagName>): PortWish {

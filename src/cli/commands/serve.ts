@@ -1,16 +1,18 @@
 /** `functions-framework [serve]`: load, listen, say so. */
 
 import { createLifecycle } from "../../core/lifecycle";
-import { log } from "../../core/log";
-import { readServeFlags } from "../../core/read-flags";
+import { configureLog, log, throwProblems } from "../../core/log";
+import { logSettingsOf, readServeFlags } from "../../core/read-flags";
 import { loadFunction } from "../../functions/load";
 import { parseFunctionContext } from "../../manifest/function-context";
 import { installGuard } from "../../serving/guard";
 import { type RunningFunction, serve } from "../../serving/serve";
 
 export async function serveCommand(args: string[]): Promise<void> {
-  const { values, explicit, warnings } = readServeFlags(args, process.env);
+  const { values, explicit, warnings, problems } = readServeFlags(args, process.env);
+  configureLog(logSettingsOf("serve", values));
   for (const warning of warnings) log.warn(warning);
+  throwProblems(problems);
   const lifecycle = createLifecycle(); // from here on a signal drains, loading included
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
   const loaded = await loadFunction({ source: values.source, target: values.target });

@@ -44,7 +44,7 @@ export const bindingsMqtt: ComponentType = {
       },
 
       async invoke({ data, metadata: request }) {
-        producer ??= open(`${consumerId}-producer`);
+        producer ??= open(`${consumerId}-producer`, { clean: true }); // a producer has nothing to be kept
         await producer.publish(request.topic || topic, data, { qos: 1, retain });
         return {};
       },

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 
 import { frameworkError } from "../../core/errors";
+import { isTrueWord } from "../../core/words";
 import type { ComponentSpec } from "./component";
 
 export interface Metadata {
   text(name: string): string | undefined;
   /** Error: FF_COMPONENT_METADATA when absent or empty. */
   required(name: string): string;
-  /** y, yes, true, t, on, 1 in any case are true, anything else is false. */
   flag(name: string, fallback: boolean): boolean;
   /** A whole number within bounds. Error: FF_COMPONENT_METADATA. */
   whole(name: string, fallback: number, min: number, max: number): number;
@@ -31,7 +31,7 @@ export function readMetadata({ name: component, metadata, place }: ComponentSpec
     },
     flag: (name, fallback) => {
       const value = text(name);
-      return value === undefined ? fallback : /^(y|yes|true|t|on|1)$/i.test(value);
+      return value === undefined ? fallback : isTrueWord(value);
     },
     whole(name, fallback, min, max) {
       const value = text(name);

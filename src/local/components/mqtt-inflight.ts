@@ -23,6 +23,7 @@ export class InFlight {
   readonly #entries = new Map<number, Entry>(); // by packet id, QoS 1 and 2
   #backlog: IPublishPacket[] = []; // read together with the last one that had room
   #busy = 0;
+  #isFull = false;
 
   constructor(options: InFlightOptions) {
     this.#options = options;
@@ -58,13 +59,15 @@ export class InFlight {
     const entry: Entry = { packet, isDone: false };
     if (packet.messageId !== undefined && packet.qos > 0) this.#entries.set(packet.messageId, entry);
     this.#busy++;
-    if (this.#busy === this.#options.limit) this.#options.onFull(true);
+    this.#tellFull(this.#busy >= this.#options.limit);
     try {
       await this.#options.handle(packet);
       entry.isDone = true;
       if (this.#isCurrent(entry) && this.#options.isConnected()) this.#answer(packet);
     } catch {
-      // The handler has said why. Unacknowledged is the answer, and the broker sends it again after a reconnect.
+      // The runtime stops, or nobody handles this topic. Unacknowledged is the answer: the broker sends it again after
+      // a reconnect, and then it is a new one.
+      if (this.#isCurrent(entry)) this.#entries.delete(packet.messageId as number);
     }
     this.#busy--;
     this.#makeRoom();
@@ -73,9 +76,14 @@ export class InFlight {
   #makeRoom(): void {
     while (this.#busy < this.#options.limit) {
       const next = this.#backlog.shift();
-      if (next === undefined) return this.#options.onFull(false);
+      if (next === undefined) return this.#tellFull(false);
       void this.#start(next);
     }
+  }
+
+  #tellFull(isFull: boolean): void {
+    if (isFull !== this.#isFull) this.#options.onFull(isFull);
+    this.#isFull = isFull;
   }
 
   #isCurrent({ packet }: Entry): boolean {

@@ -2,7 +2,7 @@
  * An MQTT 3.1.1 session on mqtt-packet. The usual client acknowledges one message at a time; here any number is in
  * flight, and each is acknowledged when its handler is done.
  */
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import {
   parser as createParser,
@@ -12,8 +12,9 @@ import {
   type Packet,
 } from "mqtt-packet";
 
+import { createBackoff } from "../../core/backoff";
 import { messageOf } from "../../core/errors";
-import { decodePercent } from "../../core/http";
+import { decodePercent } from "../../core/url";
 import { InFlight } from "./mqtt-inflight";
 
 export type Qos = 0 | 1 | 2;
@@ -40,7 +41,6 @@ interface Waiting {
 
 const connectTimeout = 10_000;
 const keepAlive = 30; // seconds
-const retry = { initial: 250, factor: 2, max: 5_000 };
 
 // MQTT 3.1.1 §3.2.2.3
 const refusals: Record<number, string> = {
@@ -62,7 +62,7 @@ export class MqttSession {
   #isConnected = false;
   #isStopped = false;
   #packetId = 0;
-  #delay = retry.initial;
+  readonly #pause = createBackoff({ initial: 250, factor: 2, max: 5_000 });
   #timers: NodeJS.Timeout[] = [];
   #isAlive = true;
   #isHeld = false;
@@ -137,7 +137,9 @@ export class MqttSession {
     const isTls = /^(mqtts|tcps|tls|ssl):$/.test(url.protocol);
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port || (isTls ? 8883 : 1883));
-    const socket = isTls ? connectTls({ host, port, servername: host, ...tls }) : connectTcp({ host, port });
+    const socket = isTls
+      ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...tls })
+      : connectTcp({ host, port });
     this.#socket = socket;
     socket.setNoDelay(true);
     let lastError = "the connection was closed";
@@ -209,7 +211,7 @@ export class MqttSession {
       return;
     }
     this.#clearTimers();
-    this.#delay = retry.initial;
+    this.#pause.reset();
     this.#isConnected = true;
     this.#isAlive = true;
     if (!sessionPresent) this.#inFlight.forget();
@@ -253,7 +255,6 @@ export class MqttSession {
   }
 
   #onClosed(why: string): void {
-    const wasConnected = this.#isConnected;
     this.#isConnected = false;
     this.#clearTimers();
     for (const { reject } of this.#acks.values())
@@ -263,8 +264,7 @@ export class MqttSession {
     this.#endSubscribing();
     if (this.#isStopped) return;
     this.#options.onTrouble?.({ refused: false, why });
-    this.#timers.push(setTimeout(() => this.#connect(), wasConnected ? retry.initial : this.#delay));
-    this.#delay = Math.min(this.#delay * retry.factor, retry.max);
+    this.#timers.push(setTimeout(() => this.#connect(), this.#pause.next()));
   }
 
   #connected(timeout: number): Promise<void> {

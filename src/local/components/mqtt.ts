@@ -1,6 +1,8 @@
 /** What the MQTT binding and the MQTT pub/sub share: the address, the client ids, telling of trouble. */
-import { frameworkError } from "../../core/errors";
-import { maskUrl } from "../../core/http";
+import { createSecureContext } from "node:tls";
+
+import { frameworkError, messageOf } from "../../core/errors";
+import { maskUrl } from "../../core/url";
 import type { ComponentEnvironment, ComponentSpec } from "./component";
 import type { Metadata } from "./metadata";
 import { MqttSession, type MqttSessionOptions } from "./mqtt-session";
@@ -42,6 +44,16 @@ export function readConnection(
     cert: metadata.text("clientCert"),
     key: metadata.text("clientKey"),
   };
+  try {
+    createSecureContext(tls);
+  } catch (err) {
+    const details = {
+      component: spec.name,
+      field: "caCert, clientCert or clientKey",
+      why: `cannot be read: ${messageOf(err)}`,
+    };
+    throw frameworkError("FF_COMPONENT_METADATA", details, { place: spec.place });
+  }
   const maxInFlight = metadata.whole("maxInFlight", 100, 1, 100);
   const cleanSession = metadata.flag("cleanSession", false);
   const tell = createTeller(spec.name, address, environment);
@@ -49,7 +61,7 @@ export function readConnection(
   return {
     address,
     open: (clientId, options) =>
-      new MqttSession({ ...tell, url, clientId, tls, maxInFlight, clean: cleanSession, ...options }),
+      new MqttSession({ ...tell(), url, clientId, tls, maxInFlight, clean: cleanSession, ...options }),
   };
 }
 
@@ -63,20 +75,31 @@ function urlToUse(declared: string, embedded: string | undefined): URL {
   return replacement;
 }
 
-// A component has two sessions, and each tries for ever: one line when trouble begins, one when it is over.
+/**
+ * A component has several sessions, and each tries for ever: one line when trouble begins, one when all is well again.
+ */
 function createTeller(component: string, address: string, { onNotice }: ComponentEnvironment) {
+  const troubles = new Set<object>();
   let told: string | undefined;
-  return {
-    onTrouble({ refused, why }: { refused: boolean; why: string }) {
-      const code = refused ? "FF_BROKER_REFUSED" : "FF_BROKER_UNREACHABLE";
-      // After a refusal the broker closes the connection, which is no second trouble.
-      if (told === code + why || (!refused && told?.startsWith("FF_BROKER_REFUSED"))) return;
-      told = code + why;
-      onNotice(frameworkError(code, { component, address, why }));
-    },
-    onConnected() {
-      if (told !== undefined) onNotice({ recovered: `Component "${component}" is connected to ${address}.` });
-      told = undefined;
-    },
+
+  return () => {
+    const session = {};
+    return {
+      onTrouble({ refused, why }: { refused: boolean; why: string }) {
+        const code = refused ? "FF_BROKER_REFUSED" : "FF_BROKER_UNREACHABLE";
+        // After a refusal the broker closes the connection, which is no second trouble.
+        const isNews = told !== code + why && (refused || !told?.startsWith("FF_BROKER_REFUSED"));
+        troubles.add(session);
+        if (!isNews) return;
+        told = code + why;
+        onNotice(frameworkError(code, { component, address, why }));
+      },
+      onConnected() {
+        troubles.delete(session);
+        if (told === undefined || troubles.size > 0) return;
+        told = undefined;
+        onNotice({ recovered: `Component "${component}" is connected to ${address}.` });
+      },
+    };
   };
 }

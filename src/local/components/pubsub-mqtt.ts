@@ -1,4 +1,9 @@
 /** pubsub.mqtt3: topics of an MQTT broker. */
+import type { IPublishPacket } from "mqtt-packet";
+
+import { log } from "../../core/log";
+import { isTrueWord } from "../../core/words";
+import { metadataValue } from "../../dapr/envelope";
 import type { ComponentType, MessageHandler, PubSubComponent } from "./component";
 import { readMetadata } from "./metadata";
 import { readConnection } from "./mqtt";
@@ -20,6 +25,22 @@ export const pubsubMqtt: ComponentType = {
     // the producer has one, because a consumer that reads nothing would not see the answers to what it publishes.
     const consumers = new Map<string, MqttSession>();
 
+    // A kept session may hold the subscription of an earlier run: its message is for whoever handles that topic now.
+    async function onMessage({ topic, payload, retain: isRetained }: IPublishPacket): Promise<void> {
+      const filter = handlers.has(topic)
+        ? topic
+        : [...handlers.keys()].find((one) => matchesFilter(one, topic));
+      const handler = filter === undefined ? undefined : handlers.get(filter);
+      if (!handler) {
+        log.warn(
+          `A message on "${topic}" is left with the broker: nobody subscribes to that topic any more.`,
+          { component: spec.name },
+        );
+        throw new Error("no handler");
+      }
+      await handler({ topic, payload: Buffer.from(payload), metadata: { retained: String(isRetained) } });
+    }
+
     return {
       kind: "pubsub",
       name: spec.name,
@@ -31,9 +52,10 @@ export const pubsubMqtt: ComponentType = {
       async publish(topic, payload, request) {
         if (isWildcard(topic)) throw new Error(`a message cannot be published to the filter "${topic}"`);
         producer ??= connection.open(`${consumerId}-producer`, { clean: true });
+        const wantsRetain = metadataValue(request, "retain");
         await producer.publish(topic, payload, {
           qos,
-          retain: /^(true|1|y|yes|on|t)$/i.test(request.retain ?? String(retain)),
+          retain: wantsRetain === undefined ? retain : isTrueWord(wantsRetain),
         });
       },
 
@@ -41,17 +63,7 @@ export const pubsubMqtt: ComponentType = {
         handlers.set(topic, handler);
         if (consumers.has(topic)) return;
         const clientId = consumers.size === 0 ? consumerId : `${consumerId}-${topic}`;
-        const consumer = connection.open(clientId, {
-          async onMessage(packet) {
-            // A kept session may still hold a subscription of an earlier run.
-            if (!matchesFilter(topic, packet.topic)) return;
-            await handlers.get(topic)?.({
-              topic: packet.topic,
-              payload: Buffer.from(packet.payload),
-              metadata: { retained: String(packet.retain) },
-            });
-          },
-        });
+        const consumer = connection.open(clientId, { onMessage });
         consumers.set(topic, consumer);
         await consumer.subscribe(topic, qos);
       },

@@ -1,5 +1,5 @@
 /** Throw-away projects, for what a fixture cannot be: installed packages, files made by the test. */
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -26,4 +26,14 @@ export async function installCopy(folder: string, name = "@openfunction/function
   const installed = join(folder, "node_modules", name);
   await cp(join(root, "dist"), join(installed, "dist"), { recursive: true });
   await cp(join(root, "package.json"), join(installed, "package.json"));
+}
+
+/** Puts the packages that ours depends on beside it, as links. */
+export async function linkDependencies(folder: string): Promise<void> {
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const name of Object.keys(dependencies)) {
+    const link = join(folder, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(root, "node_modules", name), link);
+  }
 }

@@ -137,9 +137,16 @@ test("a repeatable option becomes a list", () => {
   assert.ok(explicit.has("file"));
 });
 
-test("a bad value names flag, variable, value and what is allowed", () => {
-  assert.throws(() => readServeFlags(["--port=abc"], {}), {
-    code: "FF_OPTION_INVALID",
-    message: 'The value "abc" of --port (PORT) is not a port from 0 to 65535.',
-  });
+test("a bad value names flag, variable, value and what is allowed; all of them are told", () => {
+  const { problems, values } = readServeFlags(["--port=abc", "--log-level=loud", "--target"], {});
+
+  assert.deepEqual(
+    problems.map(({ code, message }) => `${code} ${message}`),
+    [
+      "FF_OPTION_VALUE_MISSING --target needs a value.",
+      'FF_OPTION_INVALID The value "abc" of --port (PORT) is not a port from 0 to 65535.',
+      'FF_OPTION_INVALID The value "loud" of --log-level (FF_LOG_LEVEL) is not one of debug, info, warn, error.',
+    ],
+  );
+  assert.equal(values.port, 8080);
 });

@@ -1,0 +1,32 @@
+/** Who may call what listens on loopback: programs of this machine, not pages of other sites. */
+import { timingSafeEqual } from "node:crypto";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+
+/** True when the Host header names this machine: a page elsewhere cannot reach us through DNS it controls. */
+export function isLocalHost(host: string | undefined): boolean {
+  if (host === undefined) return true; // HTTP/1.0 tools; browsers always send one
+  const name = host
+    .replace(/:\d+$/, "")
+    .replace(/^\[|\]$/g, "")
+    .toLowerCase();
+  if (name === "localhost" || name.endsWith(".localhost")) return true;
+  return isIP(name) !== 0 && isOwnAddress(name);
+}
+
+function isOwnAddress(address: string): boolean {
+  if (address.startsWith("127.") || address === "::1") return true;
+  return Object.values(networkInterfaces()).some((list) => list?.some((one) => one.address === address));
+}
+
+/** True when the request comes from a page of another site. */
+export function isForeignOrigin(origin: string | undefined): boolean {
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || !isLocalHost(new URL(origin).host);
+}
+
+/** Compares a token header in a time that does not depend on where it differs. */
+export function isToken(given: string | string[] | undefined, token: string): boolean {
+  const [a, b] = [Buffer.from(String(given ?? "")), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
