@@ -15,6 +15,7 @@ import {
 import { createBackoff } from "../../core/backoff";
 import { messageOf } from "../../core/errors";
 import { decodePercent } from "../../core/url";
+import { Acks } from "./mqtt-acks";
 import { InFlight } from "./mqtt-inflight";
 
 export type Qos = 0 | 1 | 2;
@@ -54,14 +55,13 @@ const refusals: Record<number, string> = {
 export class MqttSession {
   readonly #options: MqttSessionOptions;
   readonly #subscriptions = new Map<string, Qos>();
-  readonly #acks = new Map<number, Waiting>(); // by packet id: publishes and subscribes of ours
+  readonly #acks = new Acks();
   readonly #inFlight: InFlight;
   readonly #waiting = new Set<Waiting>(); // for the connection
   #subscribing: (() => void)[] = []; // for the first answer to their subscription
   #socket: Socket | undefined;
   #isConnected = false;
   #isStopped = false;
-  #packetId = 0;
   readonly #pause = createBackoff({ initial: 250, factor: 2, max: 5_000 });
   #timers: NodeJS.Timeout[] = [];
   #isAlive = true;
@@ -93,16 +93,9 @@ export class MqttSession {
   ): Promise<void> {
     await this.#connected(5_000);
     if (qos === 0) return void this.#write({ cmd: "publish", topic, payload, qos, retain, dup: false });
-    const messageId = this.#nextId();
-    await this.#acknowledged(messageId, {
-      cmd: "publish",
-      topic,
-      payload,
-      qos,
-      retain,
-      dup: false,
-      messageId,
-    });
+    await this.#acks.expect((messageId) =>
+      this.#write({ cmd: "publish", topic, payload, qos, retain, dup: false, messageId }),
+    );
   }
 
   /**
@@ -184,13 +177,13 @@ export class MqttSession {
         return this.#inFlight.receive(packet);
       case "puback":
       case "pubcomp":
-        return this.#settle(packet.messageId as number);
+        return this.#acks.settle(packet.messageId as number);
       case "suback":
         // MQTT 3.1.1 §3.9.3: 0x80 is a refusal
         if (packet.granted.some((code) => code === 0x80)) {
           this.#options.onTrouble?.({ refused: true, why: "the subscription is not allowed" });
         }
-        return this.#settle(packet.messageId as number);
+        return this.#acks.settle(packet.messageId as number);
       case "pubrec":
         return this.#write({ cmd: "pubrel", messageId: packet.messageId as number });
       case "pubrel":
@@ -243,11 +236,10 @@ export class MqttSession {
 
   // A connection that breaks before the answer is told of elsewhere, and the subscription is sent again.
   #sendSubscribe(list: [string, Qos][]): Promise<void> {
-    const messageId = this.#nextId();
     const subscriptions = list.map(([topic, qos]) => ({ topic, qos }));
-    return this.#acknowledged(messageId, { cmd: "subscribe", messageId, subscriptions }).catch(
-      () => undefined,
-    );
+    return this.#acks
+      .expect((messageId) => this.#write({ cmd: "subscribe", messageId, subscriptions }))
+      .catch(() => undefined);
   }
 
   #endSubscribing(): void {
@@ -257,9 +249,7 @@ export class MqttSession {
   #onClosed(why: string): void {
     this.#isConnected = false;
     this.#clearTimers();
-    for (const { reject } of this.#acks.values())
-      reject(new Error(`the broker's connection was lost: ${why}`));
-    this.#acks.clear();
+    this.#acks.fail(`the broker's connection was lost: ${why}`);
     this.#inFlight.disconnected();
     this.#endSubscribing();
     if (this.#isStopped) return;
@@ -282,24 +272,6 @@ export class MqttSession {
       };
       this.#waiting.add(entry);
     });
-  }
-
-  #acknowledged(messageId: number, packet: Packet): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#acks.set(messageId, { resolve, reject });
-      this.#write(packet);
-    });
-  }
-
-  #settle(messageId: number): void {
-    this.#acks.get(messageId)?.resolve();
-    this.#acks.delete(messageId);
-  }
-
-  #nextId(): number {
-    do this.#packetId = (this.#packetId % 65535) + 1;
-    while (this.#acks.has(this.#packetId));
-    return this.#packetId;
   }
 
   #write(packet: Packet): void {
