@@ -56,7 +56,11 @@ export function frameworkError<C extends ErrorCode>(
 
 /** True for errors of this framework, whichever copy of the package made them. */
 export function isFrameworkError(value: unknown): value is FrameworkError {
-  return typeof value === "object" && value !== null && brand in value;
+  try {
+    return typeof value === "object" && value !== null && brand in value;
+  } catch {
+    return false; // a revoked proxy
+  }
 }
 
 /** The error itself when it is one of ours; anything else that comes this far is our own mistake: FF_INTERNAL_ERROR. */
@@ -66,11 +70,14 @@ export function asFrameworkError(thrown: unknown): FrameworkError {
     : frameworkError("FF_INTERNAL_ERROR", { why: messageOf(thrown) }, { cause: thrown });
 }
 
-/** The text of anything that can be thrown, null and undefined included. */
+/** The text of anything that can be thrown: null, an object without prototype, a proxy that throws itself. */
 export function messageOf(thrown: unknown): string {
-  if (typeof thrown === "string") return thrown;
-  if (typeof thrown === "object" && thrown !== null && "message" in thrown) return String(thrown.message);
-  return String(thrown);
+  try {
+    if (typeof thrown === "object" && thrown !== null && "message" in thrown) return String(thrown.message);
+    return String(thrown);
+  } catch {
+    return `a thrown value of type ${typeof thrown} that has no text`;
+  }
 }
 
 /** `file:line:column` as editors understand it. */

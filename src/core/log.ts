@@ -115,7 +115,7 @@ const ownFolder = __dirname.replace(/[\\/]core$/, "");
 
 // The user's frames are kept, ours are noise to them unless they ask for it.
 function stackOf(thrown: unknown, { whole = false } = {}): { stack?: string } {
-  if (!isNativeError(thrown) || !thrown.stack) return {};
+  if (!isNativeError(thrown) || typeof thrown.stack !== "string") return {};
   if (settings.verbose || whole) return { stack: thrown.stack };
   const lines = thrown.stack.split("\n");
   return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };

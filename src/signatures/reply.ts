@@ -75,11 +75,20 @@ export function sendFailure(
   if (invocation.settled || res.writableEnded) return; // answered already: the log line is all there is to do
   invocation.settled = true;
   invocation.error = thrown;
-  if (status !== 500) return replyText(res, status, messageOf(thrown)); // bad input: the function did not run
-  replyText(res, 500, production ? "Internal Server Error" : messageOf(thrown), {
-    "X-Google-Status": word,
-    "X-OpenFunction-Status": word,
-  });
+  const headers: Record<string, string> =
+    status === 500 ? { "X-Google-Status": word, "X-OpenFunction-Status": word } : {};
+  try {
+    replyText(
+      res,
+      status,
+      status === 500 && production ? "Internal Server Error" : messageOf(thrown),
+      headers,
+    );
+  } catch (err) {
+    // The function has changed the response so that nothing can be written: the client must not wait for ever.
+    logError(err, { function: invocation.function, invocation: invocation.id });
+    res.socket?.destroy();
+  }
 }
 
 /**

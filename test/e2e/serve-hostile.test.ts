@@ -1,0 +1,62 @@
+/** What functions throw and do that nobody would expect: each is answered or cut, and the process lives. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { makeProject } from "../support/project";
+import { startFramework } from "./support/framework";
+import { request } from "./support/http";
+
+const module = `
+  const revoked = () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; };
+  const cases = {
+    proxy() { throw new Proxy({}, { get() { throw new Error("even its text throws"); }, has() { throw new Error("and this"); } }); },
+    revoked() { throw revoked(); },
+    rejected() { return Promise.reject(revoked()); },
+    bare() { throw Object.create(null); },
+    symbol() { throw Symbol("s"); },
+    stack() { throw Object.assign(new Error("odd stack"), { stack: 5 }); },
+    getter(req, res) { return { get x() { throw new Error("in a getter"); } }; },
+    thenable(req, res) { return { then() { throw new Error("in then"); } }; },
+    timer(req, res) { setTimeout(() => { throw revoked(); }, 1); },
+    broken(req, res) { res.end = null; res.send("x"); },
+    fine(req, res) { res.send("fine"); },
+  };
+  exports.hostile = (req, res) => cases[req.path.slice(1)](req, res);`;
+
+test("hostile functions do not take the process with them", async (t) => {
+  const framework = await startFramework(["--target=hostile"], {
+    project: makeProject(t, { "index.js": module }),
+  });
+  t.after(() => framework.stop());
+  const ask = async (path: string) => (await request(`${framework.url}/${path}`)).status;
+
+  for (const path of [
+    "proxy",
+    "revoked",
+    "rejected",
+    "bare",
+    "symbol",
+    "stack",
+    "getter",
+    "thenable",
+    "timer",
+  ]) {
+    assert.equal(await ask(path), 500, path);
+  }
+  await assert.rejects(ask("broken"), /ECONNRESET|socket hang up/);
+
+  assert.equal(await ask("fine"), 200);
+});
+
+test("a log line with what has no JSON form is written, not thrown", async (t) => {
+  const source = `exports.hello = (ctx, data) => { const cycle = {}; cycle.self = cycle; ctx.log.info("odd", { big: 1n, cycle }); };`;
+  const framework = await startFramework(["--target=hello", "--signature-type=openfunction"], {
+    project: makeProject(t, { "index.js": source }),
+  });
+  t.after(() => framework.stop());
+
+  const { status } = await request(framework.url, { method: "POST" });
+  await framework.says("[Circular");
+
+  assert.equal(status, 204);
+});
