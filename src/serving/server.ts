@@ -61,6 +61,24 @@ function createMessageClasses(app: AppSettings, context: unknown) {
 
   class FunctionResponse extends ServerResponse {
     declare app: AppSettings;
+    /** What `send` has written in one go; Node keeps no record of such headers. */
+    sentHeaders: Record<string, number | string> | undefined = undefined;
+
+    override getHeader(name: string) {
+      return super.getHeader(name) ?? this.sentHeaders?.[name.toLowerCase()];
+    }
+
+    override hasHeader(name: string): boolean {
+      return this.getHeader(name) !== undefined;
+    }
+
+    override getHeaders() {
+      return { ...this.sentHeaders, ...super.getHeaders() };
+    }
+
+    override getHeaderNames(): string[] {
+      return Object.keys(this.getHeaders());
+    }
   }
 
   Object.setPrototypeOf(FunctionRequest.prototype, express.request);
@@ -75,20 +93,32 @@ function createMessageClasses(app: AppSettings, context: unknown) {
   return { FunctionRequest, FunctionResponse };
 }
 
-/** `res.send` for the common case, the rest is Express's: the reply's bytes are the same, 3 of 20 µs earlier. */
-function send(this: ServerResponse & { app: AppSettings; req: IncomingMessage }, body?: unknown): unknown {
+type PlainResponse = ServerResponse & {
+  app: AppSettings;
+  req: IncomingMessage;
+  sentHeaders: Record<string, number | string> | undefined;
+};
+
+/**
+ * `res.send` for the common case, the rest is Express's: the reply's bytes are the same. One writeHead in place of two
+ * setHeaders and Express's checks takes 4 of 20 µs off a request.
+ */
+function send(this: PlainResponse, body?: unknown): unknown {
   const type = this.getHeader("Content-Type");
   if (typeof body !== "string" || !isPlain(this, type)) return express.response.send.call(this, body);
-  if (type === undefined) this.setHeader("Content-Type", "text/html; charset=utf-8");
-  this.setHeader("Content-Length", Buffer.byteLength(body));
+  const contentType = type ?? "text/html; charset=utf-8";
+  const length = Buffer.byteLength(body);
+  this.writeHead(200, { "Content-Type": contentType, "Content-Length": length });
+  this.sentHeaders = { "content-type": contentType, "content-length": length };
   this.end(body, "utf8");
   return this;
 }
 
 // No charset to add, no freshness to check, no tag to make, no body to leave out.
-function isPlain(res: ServerResponse & { app: AppSettings; req: IncomingMessage }, type: unknown): boolean {
+function isPlain(res: PlainResponse, type: unknown): type is string | undefined {
   return (
     (type === undefined || (typeof type === "string" && type.endsWith("; charset=utf-8"))) &&
+    !res.headersSent && // Express's way has the error that people know
     res.statusCode === 200 &&
     res.req.method !== "HEAD" &&
     res.app.settings["etag fn"] === undefined &&

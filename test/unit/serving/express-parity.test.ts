@@ -447,3 +447,30 @@ function comparable({ status, statusText, rawHeaders, text }: Reply) {
   }
   return { status, statusText, headers, text };
 }
+
+test("after an answer its headers can be read, as a logger does", async (t) => {
+  for (const before of [{}, { "X-Own": "1" }]) {
+    const told: unknown[] = [];
+    const server = await listen(
+      ourServer((_req, res) => {
+        res.set(before).send("text");
+        told.push(res.get("content-length"), res.getHeader("Content-Type"), res.hasHeader("CONTENT-LENGTH"));
+        told.push(res.getHeaderNames().sort(), res.getHeaders()["content-type"], res.get("X-Own"));
+      }),
+    );
+    t.after(() => close(server));
+
+    await request(addressOf(server));
+
+    const own = Object.keys(before).map((name) => name.toLowerCase());
+    const type = "text/html; charset=utf-8";
+    assert.deepEqual(told.slice(1), [
+      type,
+      true,
+      ["content-length", "content-type", ...own],
+      type,
+      own.length ? "1" : undefined,
+    ]);
+    assert.equal(Number(told[0]), 4);
+  }
+});
