@@ -61,7 +61,7 @@ function optionOf(flag: Flag) {
     // Values are read by the table's own rules, so yargs hands on the text.
     type: flag.switch ? ("boolean" as const) : ("string" as const),
     ...(flag.alias && { alias: flag.alias }),
-    ...(flag.repeatable && { array: true }),
+    ...(flag.repeatable && { array: true, nargs: 1 }),
     ...(!flag.switch && { requiresArg: true }),
     defaultDescription:
       flag.defaultText ??

@@ -20,11 +20,12 @@ export function createJsonListener(): DevListener {
     if (event.event === "stopped") flush(undefined);
     if (event.event === "error" && event.function !== undefined) flush(event.function);
     if (event.event !== "log") return void print(event);
-    const key = `${event.function}/${event.data.stream}`;
+    const { stream } = event.data;
+    const key = `${event.function}/${stream}`;
     const lines = ((partial.get(key)?.data.text ?? "") + event.data.text).split("\n");
     const rest = lines.pop() ?? "";
     if (rest.length > longestLine) lines.push(rest);
-    partial.set(key, { ...event, data: { ...event.data, text: rest.length > longestLine ? "" : rest } });
-    for (const text of lines) print({ ...event, data: { ...event.data, text } });
+    partial.set(key, { ...event, data: { stream, text: rest.length > longestLine ? "" : rest } });
+    for (const text of lines) print({ ...event, data: { stream, text } });
   };
 }

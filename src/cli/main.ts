@@ -15,6 +15,8 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
 
 /** Runs one command; without a name it is `serve`. `--help` and `--version` work anywhere. */
 export async function main(args: string[]): Promise<void> {
+  // Whoever read our output is gone: no reason to end the function, and nothing to say it to.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const [first = ""] = args;
   const isNamed = first !== "" && !first.startsWith("-");
   const name = isNamed ? first : "serve";

@@ -9,7 +9,7 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
     case "ready":
       return write(readyScreen(data));
     case "log":
-      return void process[data.stream].write(data.text);
+      return void process[data.stream].write(data.bytes ?? data.text);
     case "invocation":
       return write(
         `${time}  ${name}  ${data.trigger}  ${data.outcome}${data.trigger === "http" ? ` ${data.status}` : ""}  ${milliseconds(data.ms)}`,

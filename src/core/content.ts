@@ -71,7 +71,7 @@ export function decodeText(bytes: Buffer, charset = "utf-8"): string {
 /** Text when the bytes are UTF-8, JSON parsed when they may be JSON and are: for senders whose header cannot be trusted. */
 export function guessData(bytes: Buffer, { json }: { json: boolean }): unknown {
   if (!isUtf8(bytes)) return bytes;
-  const text = bytes.toString("utf8");
+  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   if (!json) return text;
   try {
     return JSON.parse(text);

@@ -85,6 +85,8 @@ function loadPool(): typeof Pool {
   }
 }
 
+const largestReply = 64 * 1024 ** 2;
+
 // Collects one reply; implements undici's handler interface.
 class Collector implements Dispatcher.DispatchHandler {
   readonly #resolve: (reply: ClientReply) => void;
@@ -92,6 +94,7 @@ class Collector implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal | undefined;
   readonly #chunks: Buffer[] = [];
   #status = 0;
+  #size = 0;
   #headers: ClientReply["headers"] = {};
   #abort: (() => void) | undefined;
 
@@ -122,7 +125,10 @@ class Collector implements Dispatcher.DispatchHandler {
     this.#headers = headers;
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size > largestReply)
+      return controller.abort(new Error(`the reply is larger than ${largestReply} bytes`));
     this.#chunks.push(chunk);
   }
 

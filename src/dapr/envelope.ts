@@ -26,9 +26,11 @@ export function wrapMessage(message: PublishedMessage): Record<string, unknown> 
   const ttl = Number(
     metadataValue(message.metadata, "ttlInSeconds") ?? metadataValue(message.metadata, "ttl"),
   );
-  if (Number.isFinite(ttl) && ttl > 0) event.expiration = new Date(Date.now() + ttl * 1000).toISOString();
+  if (ttl > 0 && ttl < longestTtl) event.expiration = new Date(Date.now() + ttl * 1000).toISOString();
   return event;
 }
+
+const longestTtl = 1e11; // s, what a date can hold
 
 /** The envelope of a raw subscription (`rawPayload: "true"`): the bytes as they are. */
 export function wrapRaw(pubsub: string, topic: string, body: Buffer): Record<string, unknown> {

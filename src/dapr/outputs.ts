@@ -23,7 +23,10 @@ export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): O
     const component = outputs[output] as OpenFunctionComponent;
     const request = requestFor(output, component, data, options);
     if (sidecar.token) request.headers = { ...request.headers, "dapr-api-token": sidecar.token };
-    const { status, headers, body } = await client.request(request);
+    const { status, headers, body } = await client.request({
+      ...request,
+      signal: AbortSignal.timeout(sendTimeout),
+    });
     if (status < 200 || status > 299) throw refusal(request.path, status, body);
     return { output, status, data: replyData(body), metadata: replyMetadata(headers) };
   }
@@ -55,6 +58,8 @@ export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): O
   };
 }
 
+const sendTimeout = 30_000; // ms, waiting for a connection and reading the reply included
+
 function requestFor(
   output: string,
   component: OpenFunctionComponent,
@@ -75,6 +80,7 @@ function bindingRequest(
   metadata: Record<string, string>,
   options: SendOptions,
 ): ClientRequest {
+  assertSendable(output, data); // it would be left out of the object below without a word
   const body = toJson(output, {
     operation: options.operation ?? operation ?? "",
     data: ArrayBuffer.isView(data) ? bytesOf(data).toString("base64") : data,
@@ -99,7 +105,9 @@ function publishRequest(
   const query = Object.entries(metadata).map(
     ([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
-  const topic = uri.split("/").map(encodeURIComponent).join("/");
+  // A sidecar normalises paths, so a topic with empty levels goes as one part.
+  const hasEmptyLevel = /^\/|\/\/|\/$/.test(uri);
+  const topic = hasEmptyLevel ? encodeURIComponent(uri) : uri.split("/").map(encodeURIComponent).join("/");
   const path = `/v1.0/publish/${encodeURIComponent(componentName)}/${topic}${query.length > 0 ? `?${query.join("&")}` : ""}`;
   if (ArrayBuffer.isView(data)) {
     return {
@@ -120,11 +128,17 @@ function bytesOf(view: ArrayBufferView): Buffer {
 }
 
 function toJson(output: string, value: unknown): string {
+  assertSendable(output, value);
   try {
     return JSON.stringify(value) ?? "";
   } catch (err) {
     throw frameworkError("FF_SEND_UNSERIALISABLE", { output, why: messageOf(err) }, { cause: err });
   }
+}
+
+function assertSendable(output: string, data: unknown): void {
+  if (typeof data !== "function" && typeof data !== "symbol") return;
+  throw frameworkError("FF_SEND_UNSERIALISABLE", { output, why: `it is a ${typeof data}` });
 }
 
 function refusal(path: string, status: number, body: Buffer): Error {

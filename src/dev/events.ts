@@ -31,7 +31,8 @@ export interface DevEvents {
   invocation: Omit<InvocationNews, "function">;
   delivery: Omit<DeliveryNews, "function">;
   send: Omit<SendNews, "function">;
-  log: { stream: "stdout" | "stderr"; text: string };
+  /** `bytes` is what was written, for the screen; lines of `--json` have the text. */
+  log: { stream: "stdout" | "stderr"; text: string; bytes?: Buffer };
   reload: { reason: string; files: string[]; pid: number; ms: number };
   error: ErrorDescription;
   stopped: { reason: string };

@@ -24,6 +24,8 @@ export interface FunctionRunOptions {
   /** Seconds. */
   gracePeriod: number;
   emit: Emit;
+  /** Settled when there is room for more output; undefined when there is room now. */
+  room: () => Promise<unknown> | undefined;
   /** Stops it, while it starts too. */
   signal: AbortSignal;
 }
@@ -80,7 +82,10 @@ export async function runFunction(options: FunctionRunOptions): Promise<Function
         },
         onDropped: (count) =>
           log.warn(`${count} news of "${plan.name}" were dropped: it makes more than can be told.`),
-        onOutput: (stream, chunk) => emit("log", { stream, text: decoders[stream].write(chunk) }, plan.name),
+        onOutput(stream, bytes) {
+          emit("log", { stream, text: decoders[stream].write(bytes), bytes }, plan.name);
+          return options.room();
+        },
       },
       stopping.signal,
     );

@@ -4,7 +4,7 @@ import type { PortWish } from "../core/ports";
 import { startBroker } from "../local/broker";
 import { listen } from "../telemetry/channels";
 import type { Emit, ReadyBroker, ReadyFunction } from "./events";
-import { type FunctionRun, runFunction } from "./function-run";
+import { type FunctionRun, type FunctionRunOptions, runFunction } from "./function-run";
 import type { Plan } from "./plan";
 
 export interface SessionOptions {
@@ -15,6 +15,7 @@ export interface SessionOptions {
   gracePeriod: number;
   env: NodeJS.ProcessEnv;
   emit: Emit;
+  room: FunctionRunOptions["room"];
 }
 
 export interface Session {
@@ -33,6 +34,7 @@ export function startSession({
   gracePeriod,
   env,
   emit,
+  room,
 }: SessionOptions): Session {
   const closers = [forwardNews(emit)];
   const stopping = new AbortController();
@@ -68,6 +70,7 @@ export function startSession({
         env,
         gracePeriod,
         emit,
+        room,
         signal: stopping.signal,
       });
       runs.push(run);

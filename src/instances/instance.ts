@@ -1,6 +1,7 @@
 /** One running process of a function. */
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 
 import { frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
@@ -23,8 +24,8 @@ export interface InstanceEvents {
   onNews(item: NewsItem): void;
   /** So many news were lost because they came too fast. */
   onDropped(count: number): void;
-  /** Its own output, as it comes. */
-  onOutput(stream: "stdout" | "stderr", chunk: Buffer): void;
+  /** Its own output, as it comes; nothing more is read before a returned promise is settled. */
+  onOutput(stream: "stdout" | "stderr", chunk: Buffer): Promise<unknown> | undefined;
 }
 
 export interface Instance {
@@ -62,8 +63,15 @@ export async function startInstance(
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     serialization: "json",
   });
-  child.stdout?.on("data", (chunk: Buffer) => events.onOutput("stdout", chunk));
-  child.stderr?.on("data", (chunk: Buffer) => events.onOutput("stderr", chunk));
+  for (const name of ["stdout", "stderr"] as const) {
+    const stream = child[name] as Readable;
+    stream.on("data", (chunk: Buffer) => {
+      const room = events.onOutput(name, chunk);
+      if (!room) return;
+      stream.pause(); // nobody reads as fast as it writes
+      void room.finally(() => stream.resume());
+    });
+  }
   const ended = endOf(child);
   try {
     const { address, functions } = await readyMessage(child, ended, spec, events, signal);
@@ -125,6 +133,7 @@ function readyMessage(
       refuse(describeError(frameworkError("FF_INSTANCE_EXITED", { function: name, how })));
     });
     child.on("message", (message: WorkerMessage) => {
+      if (!isWorkerMessage(message)) return; // the user's own process.send
       if (message.type === "news") {
         if (message.dropped) events.onDropped(message.dropped);
         return message.items.forEach(events.onNews);
@@ -135,6 +144,14 @@ function readyMessage(
       refuse(failure);
     });
   });
+}
+
+function isWorkerMessage(message: unknown): message is WorkerMessage {
+  if (typeof message !== "object" || message === null) return false;
+  const { type, address, functions, items, code } = message as Record<string, unknown>;
+  if (type === "ready") return typeof address === "string" && Array.isArray(functions);
+  if (type === "news") return Array.isArray(items);
+  return type === "failed" && typeof code === "string";
 }
 
 const termAfter = 1_000; // ms beyond the grace period

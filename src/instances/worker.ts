@@ -19,6 +19,7 @@ async function main(): Promise<void> {
   // Ctrl-C and the end of a terminal reach the whole group: the parent decides what they mean.
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   let grace: number | undefined;
   process.on("message", (message: ParentMessage) => {
     if (message.type !== "drain") return;

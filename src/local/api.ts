@@ -141,6 +141,7 @@ function detailsOf(errorCode: string, description: string) {
 
 // Dapr normalises paths: double and trailing slashes do not count.
 function readUrl(req: IncomingMessage): { path: string; query: URLSearchParams } {
-  const [path = "/", query = ""] = (req.url ?? "/").split("?", 2);
+  const [path = "/", ...rest] = (req.url ?? "/").split("?");
+  const query = rest.join("?");
   return { path: path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1"), query: new URLSearchParams(query) };
 }

@@ -39,7 +39,7 @@ export function readComponent(
 
 function readValue(reader: FieldReader, entry: Path, { env, secrets }: ComponentSources): string {
   const variable = reader.text([...entry, "envRef"]);
-  if (variable !== undefined) return env[variable] ?? "";
+  if (variable !== undefined) return Object.hasOwn(env, variable) ? (env[variable] ?? "") : "";
   const secret = reader.text([...entry, "secretKeyRef", "name"]);
   if (secret === undefined) return reader.text([...entry, "value"]) ?? "";
   const key = reader.text([...entry, "secretKeyRef", "key"]) ?? secret;

@@ -16,7 +16,7 @@ export function readFunctionV1beta1(
     namespace: reader.text(["metadata", "namespace"]) || "default",
     version: reader.text(["spec", "version"]) ?? "latest",
     runtime: readRuntime(reader),
-    params: reader.texts(["spec", "serving", "params"]),
+    params: readParams(reader),
     annotations: {
       ...reader.texts(["metadata", "annotations"]),
       ...reader.texts(["spec", "serving", "annotations"]),
@@ -32,6 +32,22 @@ export function readFunctionV1beta1(
     placeOf: document.placeOf,
   };
 }
+
+// What no process can be given as its environment, or what Node uses to start it.
+function readParams(reader: FieldReader): Record<string, string> {
+  const path = ["spec", "serving", "params"];
+  const params = reader.texts(path);
+  for (const [name, value] of Object.entries(params)) {
+    if (!/^[A-Za-z_][\w.-]*$/.test(name) || name.startsWith("NODE_CHANNEL_"))
+      reader.problem([...path, name], "cannot be the name of an environment variable");
+    else if (value.includes("\0")) reader.problem([...path, name], "holds a NUL character");
+    else if (value.length > longestParam)
+      reader.problem([...path, name], `is longer than ${longestParam} characters`);
+  }
+  return params;
+}
+
+const longestParam = 100_000; // Linux takes 128 KiB for one variable
 
 // RFC 1123 label, the rule of Kubernetes for names that become host names.
 function readName(reader: FieldReader): string {

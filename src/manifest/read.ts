@@ -1,6 +1,6 @@
 /** Reads manifest files: which documents there are, and what is wrong with them, all at once. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
 
 import { readDocuments, type SourceDocument } from "../core/document";
 import { type FrameworkError, formatPlace, frameworkError, messageOf } from "../core/errors";
@@ -34,9 +34,10 @@ const notApplied = ["Subscription", "Resiliency", "Configuration"];
 export function readManifests({ paths, cwd, env }: ReadOptions): Manifests {
   const problems: FrameworkError[] = [];
   const files = paths ? filesOf(paths, cwd, problems) : discover(cwd);
-  const isStrict = paths !== undefined; // in a folder nobody named, other people's YAML is no problem
+  // In a folder that nobody named, other people's YAML is no problem.
+  const isStrict = paths !== undefined || files.every((file) => ownNames.includes(basename(file)));
   const documents = files
-    .flatMap((file) => readFile(file, cwd, problems))
+    .flatMap((file) => readFile(file, cwd, isStrict, problems))
     .filter((document) => isKnown(document, isStrict, problems));
 
   const sources: ComponentSources = { env, secrets: readSecrets(documents, problems) };
@@ -63,7 +64,7 @@ export function readManifests({ paths, cwd, env }: ReadOptions): Manifests {
 function filesOf(paths: readonly string[], cwd: string, problems: FrameworkError[]): string[] {
   return [...new Set(paths)].flatMap((path) => {
     const location = resolve(cwd, path);
-    const found = statSync(location, { throwIfNoEntry: false });
+    const found = lookAt(location);
     if (found?.isDirectory()) return yamlFilesOf(location);
     if (found?.isFile()) return [location];
     problems.push(frameworkError("FF_MANIFEST_NOT_FOUND", { path }));
@@ -71,9 +72,11 @@ function filesOf(paths: readonly string[], cwd: string, problems: FrameworkError
   });
 }
 
+const ownNames = ["function.yaml", "function.yml"];
+
 function discover(cwd: string): string[] {
-  const named = ["function.yaml", "function.yml"].map((name) => join(cwd, name));
-  const first = named.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+  const named = ownNames.map((name) => join(cwd, name));
+  const first = named.find((file) => lookAt(file)?.isFile());
   return first ? [first] : yamlFilesOf(cwd);
 }
 
@@ -81,10 +84,27 @@ function yamlFilesOf(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => /\.ya?ml$/.test(name))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(folder, name))
+    .filter((file) => lookAt(file)?.isFile());
 }
 
-function readFile(file: string, cwd: string, problems: FrameworkError[]): SourceDocument[] {
+// Undefined for what is not there, and for what cannot be looked at: a loop of links, a name that is too long.
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+const largestFile = 2 * 1024 ** 2;
+
+function readFile(
+  file: string,
+  cwd: string,
+  isStrict: boolean,
+  problems: FrameworkError[],
+): SourceDocument[] {
   const name = relative(cwd, file);
   const shown = name.startsWith("..") ? file : name;
   let text: string;
@@ -94,8 +114,14 @@ function readFile(file: string, cwd: string, problems: FrameworkError[]): Source
     problems.push(frameworkError("FF_MANIFEST_SYNTAX", { why: messageOf(err) }, { place: { file: shown } }));
     return [];
   }
+  if (text.length > largestFile) {
+    const why = `it is larger than ${largestFile} characters`;
+    problems.push(frameworkError("FF_MANIFEST_SYNTAX", { why }, { place: { file: shown } }));
+    return [];
+  }
   const { documents, problems: found } = readDocuments(text, shown);
-  problems.push(...found);
+  // In a folder that nobody named, broken YAML counts when it seems to be ours.
+  if (isStrict || text.includes("core.openfunction.io/")) problems.push(...found);
   return documents;
 }
 

@@ -1,5 +1,6 @@
 /** Reads request bodies, only where there is one, and fills `req.rawBody` and `req.body` as Express's parsers do. */
 import type { IncomingMessage } from "node:http";
+import type { Readable, Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 
 import { decodeText, formType, parseContentType, parseForm, parseJson } from "../core/content";
@@ -30,7 +31,7 @@ export function readBody(
   const encoding = req.headers["content-encoding"]?.toLowerCase() ?? "identity";
   if (Number(req.headers["content-length"]) > limit) return done(tooLarge(limit), nothing);
   if (encoding === "identity") return collect(req, req, limit, done);
-  const inflate = inflaters[encoding];
+  const inflate = inflaters.get(encoding);
   if (!inflate)
     return done(
       frameworkError("FF_BODY_UNSUPPORTED", { what: "content encoding", value: encoding }),
@@ -67,15 +68,15 @@ export function parseBody(req: Request, bytes: Buffer): unknown {
 
 const nothing = Buffer.alloc(0);
 
-const inflaters: Record<string, () => NodeJS.ReadWriteStream> = {
-  gzip: createGunzip,
-  "x-gzip": createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+const inflaters = new Map<string, () => Transform>([
+  ["gzip", createGunzip],
+  ["x-gzip", createGunzip],
+  ["deflate", createInflate],
+  ["br", createBrotliDecompress],
+]);
 
 function collect(
-  stream: NodeJS.ReadableStream,
+  stream: Readable,
   req: IncomingMessage,
   limit: number,
   done: (err: unknown, bytes: Buffer) => void,
@@ -88,7 +89,13 @@ function collect(
   const finish = (err: unknown, bytes: Buffer) => {
     if (ended) return;
     ended = true;
-    if (err && stream !== req) req.unpipe();
+    if (err) {
+      [first, chunks] = [undefined, undefined];
+      if (stream !== req) {
+        req.unpipe();
+        stream.destroy(); // what it would still inflate can be a thousand times as much
+      }
+    }
     done(err, bytes);
   };
   stream.on("data", (chunk: Buffer) => {

@@ -113,7 +113,10 @@ const failureHeaders = { "X-Google-Status": "error", "X-OpenFunction-Status": "e
 function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void {
   if (caller !== "binding") return replyBytes(res, 200, "application/json", '{"status":"SUCCESS"}');
   if (value === undefined) return replyBytes(res, 200, undefined, "");
-  if (Buffer.isBuffer(value)) return replyBytes(res, 200, "application/octet-stream", value);
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return replyBytes(res, 200, "application/octet-stream", bytes);
+  }
   if (typeof value === "string") return replyBytes(res, 200, "text/plain; charset=utf-8", value);
   replyBytes(res, 200, "application/json", JSON.stringify(value) ?? "");
 }

@@ -23,8 +23,8 @@ export class Sends {
     this.#invocation = invocation;
   }
 
-  send(data: unknown, output: string | undefined, options: SendOptions = {}): Promise<SendResult[]> {
-    const work = this.#sendAll(data, output, options);
+  send(data: unknown, output?: string | null, options?: SendOptions | null): Promise<SendResult[]> {
+    const work = this.#sendAll(data, output ?? undefined, options ?? {});
     const tracked = new TrackedSend<SendResult[]>((resolve, reject) => void work.then(resolve, reject));
     if (this.#invocation.settled) void work.catch((err) => this.#reportLate(err));
     tracked.silence();
@@ -59,7 +59,7 @@ export class Sends {
   async #sendAll(data: unknown, output: string | undefined, options: SendOptions): Promise<SendResult[]> {
     const { names } = this.#outputs;
     if (output !== undefined && !names.includes(output)) {
-      throw frameworkError("FF_SEND_UNKNOWN_OUTPUT", { output, known: [...names] });
+      throw frameworkError("FF_SEND_UNKNOWN_OUTPUT", { output: String(output), known: [...names] });
     }
     const wanted = output === undefined ? names : [output];
     const results = await Promise.allSettled(wanted.map((name) => this.#sendInOrder(name, data, options)));

@@ -373,6 +373,36 @@ test("a sidecar that hangs does not hold up the end beyond the grace period", as
   assert.ok(Date.now() - started < 20_000, "undici's own limit is 30 s");
 });
 
+test("a topic with empty levels is sent as it is", async (t) => {
+  const uri = "/home//temp/";
+  const { post, sidecar } = await setUp(t, {
+    module: "export const handle = (ctx) => ctx.send(1);",
+    context: { outputs: { odd: { componentName: "stream", componentType: "pubsub.mqtt3", uri } } },
+  });
+
+  await post("/mqtt-in", "1");
+
+  assert.equal(sidecar.calls[0]?.url, `/v1.0/publish/stream/${encodeURIComponent(uri)}`);
+});
+
+test("odd arguments of send are answered in words, null means all outputs", async (t) => {
+  const { post } = await setUp(t, {
+    module: `export const handle = async (ctx, data) => {
+        const told = (work) => work.then((all) => all.length, (err) => err.code + " " + (err.results?.[0]?.reason?.code ?? ""));
+        return [await told(ctx.send(1, null, null)), await told(ctx.send(1, 5)), await told(ctx.send(Symbol("s"), "archive")), await told(ctx.send(() => 1, "paid"))];
+      };`,
+  });
+
+  const reply = await post("/mqtt-in", "1");
+
+  assert.deepEqual(reply.json(), [
+    2,
+    "FF_SEND_UNKNOWN_OUTPUT ",
+    "FF_SEND_FAILED FF_SEND_UNSERIALISABLE",
+    "FF_SEND_FAILED FF_SEND_UNSERIALISABLE",
+  ]);
+});
+
 test("the sends of one invocation keep their order per output", async (t) => {
   const { post, sidecar } = await setUp(t, {
     module: `export const handle = (ctx) => { for (let i = 0; i < 20; i++) ctx.send(i, "archive"); };`,

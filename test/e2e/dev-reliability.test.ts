@@ -376,3 +376,56 @@ test("the broker sees one PUBACK, after the function has thrown three times and 
   );
   assert.equal(recorder.sent("puback").length, 1);
 });
+
+test("what a function says to its parent by itself is no message of ours", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `process.send?.("ready"); process.send?.(null);
+      export const relay = (ctx, data) => { process.send?.({ type: "news", items: 5 }); process.send?.({ type: "ready" }); return ctx.send(data); };`,
+  });
+
+  await outside.publish("in", "1");
+  await outside.count(1);
+
+  assert.equal(outside.received[0]?.text, "1");
+  assert.deepEqual(dev.all("error"), []);
+});
+
+test("two functions share a component: each gets its own messages", async (t) => {
+  const use = (name: string) => ({
+    apiVersion: "core.openfunction.io/v1beta1",
+    kind: "Function",
+    metadata: { name },
+    spec: {
+      image: "example/image",
+      serving: {
+        runtime: "async",
+        annotations: { "dapr.io/app-protocol": "http" },
+        params: { FUNCTION_TARGET: "relay" },
+        inputs: [{ name: "from", component: "stream", topic: `${name}-in` }],
+        outputs: [{ name: "to", component: "stream", topic: "out" }],
+      },
+    },
+  });
+  const metadata = [
+    { name: "url", value: "tcp://a:b@emqx:1883" },
+    { name: "consumerID", value: "shop" },
+  ];
+  const component = {
+    apiVersion: "dapr.io/v1alpha1",
+    kind: "Component",
+    metadata: { name: "stream" },
+    spec: { type: "pubsub.mqtt3", version: "v1", metadata },
+  };
+  const { dev, outside } = await startProject(t, {
+    "function.yaml": [use("a"), use("b"), component].map((one) => JSON.stringify(one)).join("\n---\n"),
+    "index.mjs": "export const relay = (ctx, data) => ctx.send(`${ctx.name} ${data}`);",
+  });
+
+  for (let i = 0; i < 20; i++) for (const name of ["a", "b"]) await outside.publish(`${name}-in`, String(i));
+  await outside.count(40);
+
+  const data = outside.received.map(({ text }) => JSON.parse(text).data);
+  assert.equal(new Set(data).size, 40);
+  assert.deepEqual(dev.all("error"), []);
+});

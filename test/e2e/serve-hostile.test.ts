@@ -1,6 +1,7 @@
 /** What functions throw and do that nobody would expect: each is answered or cut, and the process lives. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 
 import { makeProject } from "../support/project";
 import { startFramework } from "./support/framework";
@@ -59,4 +60,54 @@ test("a log line with what has no JSON form is written, not thrown", async (t) =
   await framework.says("[Circular");
 
   assert.equal(status, 204);
+});
+
+test("a content encoding that is no encoding is 415, whatever its name", async (t) => {
+  const framework = await startFramework(["--target=hostile"], {
+    project: makeProject(t, { "index.js": module }),
+  });
+  t.after(() => framework.stop());
+
+  for (const encoding of ["constructor", "__proto__", "toString", "zstd"]) {
+    const options = { method: "POST", body: "x", headers: { "Content-Encoding": encoding } };
+    assert.equal((await request(`${framework.url}/fine`, options)).status, 415, encoding);
+  }
+});
+
+test("compressed bodies that would fill the memory are refused, and leave nothing behind", async (t) => {
+  const project = makeProject(t, {
+    "index.js": "exports.rss = (req, res) => res.json(process.memoryUsage().rss);",
+  });
+  const framework = await startFramework(["--target=rss"], { project, env: { FF_BODY_LIMIT: "1mb" } });
+  t.after(() => framework.stop());
+  const body = gzipSync(Buffer.alloc(200 * 1024 ** 2));
+  const before = (await request(framework.url)).json();
+
+  for (let round = 0; round < 10; round++) {
+    const reply = await request(framework.url, {
+      method: "POST",
+      body,
+      headers: { "Content-Encoding": "gzip" },
+    });
+    assert.equal(reply.status, 413);
+  }
+
+  const after = (await request(framework.url)).json();
+  assert.ok(after - before < 300 * 1024 ** 2, `${before} → ${after}`);
+});
+
+test("a reader of the output that goes away does not end or block the function", async (t) => {
+  const project = makeProject(t, {
+    "index.js": "exports.fails = () => { throw new Error('told to nobody'); };",
+  });
+  const framework = await startFramework(["--target=fails"], { project });
+  t.after(() => framework.stop());
+
+  framework.closeOutput();
+  const statuses = [];
+  for (let count = 0; count < 3; count++) statuses.push((await request(framework.url)).status);
+  framework.kill("SIGTERM");
+
+  assert.deepEqual(statuses, [500, 500, 500]);
+  assert.equal((await framework.ended()).code, 0);
 });

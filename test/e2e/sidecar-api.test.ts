@@ -260,6 +260,17 @@ describe("the sidecar API", () => {
     assert.equal(message?.topic, "a/b");
   });
 
+  test("a topic that is too long is refused, and the next message goes out", async () => {
+    const send = (topic: string) =>
+      call("POST", "/v1.0/bindings/mqtt-out", { operation: "create", data: 1, metadata: { topic } });
+
+    const refused = await send("t".repeat(70_000));
+    const [message] = await published(1, () => send("out"));
+
+    assert.deepEqual([refused.status, refused.body.errorCode], [500, "ERR_INVOKE_OUTPUT_BINDING"]);
+    assert.equal(message?.text, "1");
+  });
+
   test("pages of other sites and other host names are refused", async () => {
     const foreign = await new Promise<number | undefined>((resolve) => {
       request(`${origin}/v1.0/metadata`, { headers: { host: "evil.example:3500" } }, (res) =>

@@ -1,4 +1,6 @@
 /** `functions-framework dev`: runs Function CRs on this machine. */
+import { once } from "node:events";
+
 import { type FrameworkError, frameworkError } from "../../core/errors";
 import { type FlagName, flagsOf } from "../../core/flags";
 import { createLifecycle, exitCodes } from "../../core/lifecycle";
@@ -21,6 +23,7 @@ export async function devCommand(args: string[]): Promise<void> {
   if (problems.length > 0) return refuse(problems);
   const lifecycle = createLifecycle({ signals: ["SIGTERM", "SIGINT", "SIGHUP"] });
   lifecycle.limit(() => values["grace-period"] + 4); // an instance has 2 s more than that, and the broker must close
+  process.stdout.on("error", () => void lifecycle.stop("nobody reads the output any more"));
   const cwd = process.cwd();
   const plan = makePlan(readManifests({ paths: values.file, cwd, env: process.env }), cwd);
   if (plan.problems.length > 0) return refuse(plan.problems);
@@ -41,6 +44,7 @@ export async function devCommand(args: string[]): Promise<void> {
     gracePeriod: values["grace-period"],
     env: process.env,
     emit,
+    room: () => (process.stdout.writableNeedDrain ? once(process.stdout, "drain") : undefined),
   });
   lifecycle.onStop(() => session.stop("a signal asked for it"));
   try {

@@ -11,7 +11,7 @@ export const bindingsMqtt: ComponentType = {
     const metadata = readMetadata(spec, environment.appId);
     const connection = readConnection(spec, metadata, environment);
     const topic = metadata.required("topic");
-    const consumerId = metadata.required("consumerID");
+    const clientId = connection.clientId(metadata.required("consumerID"));
     const retain = metadata.flag("retain", false);
     const sessions: MqttSession[] = [];
     let producer: MqttSession | undefined;
@@ -32,7 +32,7 @@ export const bindingsMqtt: ComponentType = {
       operations: ["create"],
 
       async read(handler) {
-        const consumer = open(`${consumerId}-consumer`, {
+        const consumer = open(`${clientId}-consumer`, {
           onMessage: (packet) =>
             handler({
               topic: packet.topic,
@@ -44,7 +44,7 @@ export const bindingsMqtt: ComponentType = {
       },
 
       async invoke({ data, metadata: request }) {
-        producer ??= open(`${consumerId}-producer`, { clean: true }); // a producer has nothing to be kept
+        producer ??= open(`${clientId}-producer`, { clean: true }); // a producer has nothing to be kept
         await producer.publish(request.topic || topic, data, { qos: 1, retain });
         return {};
       },

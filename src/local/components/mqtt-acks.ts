@@ -5,6 +5,7 @@ interface Waiting {
   reject(err: Error): void;
 }
 
+const timeout = 10_000; // ms
 const packetIds = 65_535; // MQTT 3.1.1 §2.3.1
 
 export class Acks {
@@ -14,10 +15,20 @@ export class Acks {
   /** Sends with a packet id of its own; resolves when the broker has answered to it. */
   async expect(send: (messageId: number) => void): Promise<void> {
     const messageId = this.#next();
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.set(messageId, { resolve, reject });
-      send(messageId);
-    });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(
+          () => reject(new Error(`the broker has not answered within ${timeout / 1000} s`)),
+          timeout,
+        );
+        this.#waiting.set(messageId, { resolve, reject });
+        send(messageId);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(messageId);
+    }
   }
 
   settle(messageId: number): void {

@@ -41,6 +41,7 @@ interface Waiting {
 }
 
 const connectTimeout = 10_000;
+const longestTopic = 65_535; // MQTT 3.1.1 §1.5.3
 const keepAlive = 30; // seconds
 
 // MQTT 3.1.1 §3.2.2.3
@@ -91,6 +92,7 @@ export class MqttSession {
     payload: Buffer,
     { qos, retain }: { qos: Qos; retain: boolean },
   ): Promise<void> {
+    if (Buffer.byteLength(topic) > longestTopic) throw new Error("the topic is longer than 65535 bytes");
     await this.#connected(5_000);
     if (qos === 0) return void this.#write({ cmd: "publish", topic, payload, qos, retain, dup: false });
     await this.#acks.expect((messageId) =>

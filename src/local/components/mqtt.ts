@@ -10,6 +10,11 @@ import { MqttSession, type MqttSessionOptions } from "./mqtt-session";
 export interface MqttConnection {
   /** Without the password. */
   address: string;
+  /**
+   * A client id from the declared one. A broker lets one client of an id in and pushes the other out, so ours hold the
+   * app and the component: functions may share a component, and a laptop never takes a cluster's session.
+   */
+  clientId(consumerId: string): string;
   /** Opens a session that tells of trouble by itself. `clean` overrides the component's cleanSession. */
   open(clientId: string, options?: SessionOptions): MqttSession;
 }
@@ -60,6 +65,7 @@ export function readConnection(
 
   return {
     address,
+    clientId: (consumerId) => `${consumerId}-${environment.appId}-${spec.name}`,
     open: (clientId, options) =>
       new MqttSession({ ...tell(), url, clientId, tls, maxInFlight, clean: cleanSession, ...options }),
   };

@@ -16,7 +16,7 @@ export const pubsubMqtt: ComponentType = {
   open(spec, environment): PubSubComponent {
     const metadata = readMetadata(spec, environment.appId);
     const connection = readConnection(spec, metadata, environment);
-    const consumerId = metadata.text("consumerID") || environment.appId;
+    const clientId = connection.clientId(metadata.text("consumerID") || environment.appId);
     const qos = metadata.whole("qos", 1, 0, 2) as Qos;
     const retain = metadata.flag("retain", false);
     const handlers = new Map<string, MessageHandler>();
@@ -51,7 +51,7 @@ export const pubsubMqtt: ComponentType = {
 
       async publish(topic, payload, request) {
         if (isWildcard(topic)) throw new Error(`a message cannot be published to the filter "${topic}"`);
-        producer ??= connection.open(`${consumerId}-producer`, { clean: true });
+        producer ??= connection.open(`${clientId}-producer`, { clean: true });
         const wantsRetain = metadataValue(request, "retain");
         await producer.publish(topic, payload, {
           qos,
@@ -62,8 +62,7 @@ export const pubsubMqtt: ComponentType = {
       async subscribe(topic, handler) {
         handlers.set(topic, handler);
         if (consumers.has(topic)) return;
-        const clientId = consumers.size === 0 ? consumerId : `${consumerId}-${topic}`;
-        const consumer = connection.open(clientId, { onMessage });
+        const consumer = connection.open(`${clientId}-${topic}`, { onMessage });
         consumers.set(topic, consumer);
         await consumer.subscribe(topic, qos);
       },

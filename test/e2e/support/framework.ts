@@ -49,6 +49,8 @@ export interface Framework {
   /** A line for the function's stdin. */
   tell(line: string): void;
   kill(signal: NodeJS.Signals): void;
+  /** Goes away as the reader of stdout and stderr. */
+  closeOutput(): void;
   ended(): Promise<Ending>;
   /** SIGTERM, and the end; SIGKILL when it does not come. Twice is fine. */
   stop(): Promise<Ending>;
@@ -128,6 +130,10 @@ export function spawnFramework(args: string[], { project, env = {}, command }: F
       ),
     tell: (line: string) => void child.stdin?.write(`${line}\n`),
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    closeOutput: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
     async ended(): Promise<Ending> {
       const [code, signal] = await withDeadline(closed, "the process ends");
       return { code, signal, ...written };
