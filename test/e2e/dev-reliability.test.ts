@@ -419,13 +419,13 @@ test("two functions share a component: each gets its own messages", async (t) =>
   };
   const { dev, outside } = await startProject(t, {
     "function.yaml": [use("a"), use("b"), component].map((one) => JSON.stringify(one)).join("\n---\n"),
-    "index.mjs": "export const relay = (ctx, data) => ctx.send(`${ctx.name} ${data}`);",
+    "index.mjs": "export const relay = (ctx, data) => ctx.send([ctx.name, data]);",
   });
 
   for (let i = 0; i < 20; i++) for (const name of ["a", "b"]) await outside.publish(`${name}-in`, String(i));
   await outside.count(40);
 
-  const data = outside.received.map(({ text }) => JSON.parse(text).data);
+  const data = outside.received.map(({ text }) => JSON.stringify(JSON.parse(text).data));
   assert.equal(new Set(data).size, 40);
   assert.deepEqual(dev.all("error"), []);
 });
