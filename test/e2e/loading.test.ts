@@ -83,6 +83,7 @@ test("without a target the single function is served, and that is said", async (
     t.after(framework.stop);
 
     const reply = await request(framework.url);
+    await framework.says("so it is served");
 
     assert.equal(reply.text, text);
     assert.match(framework.stdout, new RegExp(`^Function: ${name}$`, "m"));
@@ -111,6 +112,7 @@ test("the last registration of a name wins, with a warning that names both place
   t.after(framework.stop);
 
   const reply = await request(framework.url);
+  await framework.says("registered twice");
 
   assert.equal(reply.text, "second");
   const [line] = framework.logs();

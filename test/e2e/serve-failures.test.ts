@@ -61,6 +61,7 @@ test("a crash is logged once, with the user's stack, the function and the invoca
   t.after(alone.stop);
 
   await request(`${alone.url}/throws-error`);
+  await alone.says("no luck <b>");
 
   const [line, ...more] = alone.logs() as unknown as Record<string, string>[];
   assert.deepEqual(more, []);

@@ -37,6 +37,8 @@ test("what the function prints is alone on stdout after the banner", async (t) =
 
   const reply = await request(framework.url, { method: "POST" });
 
+  await framework.says("Data received: {}\n");
+
   assert.equal(reply.status, 204);
   assert.deepEqual(framework.stdout.split("\n").slice(4), ["Data received: {}", ""]);
 });
@@ -122,6 +124,7 @@ test("an unknown flag is a warning with the nearest name, and the function is se
   t.after(framework.stop);
 
   const reply = await request(framework.url);
+  await framework.says("quite-another-thing");
 
   assert.equal(reply.status, 200);
   assert.deepEqual(
