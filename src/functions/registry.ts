@@ -5,7 +5,6 @@
 import { frameworkError } from "../core/errors";
 import { log } from "../core/log";
 import type {
-  CloudEventFunction,
   CloudEventFunctionWithCallback,
   HttpFunction,
   OpenFunction,
@@ -35,11 +34,11 @@ export function http(name: string, fn: HttpFunction): void {
   register(name, "http", fn as UserFunction);
 }
 
-/** Registers a CloudEvents function: `functions.cloudEvent("stored", (event) => save(event.data))`. */
-export function cloudEvent<T = unknown>(
-  name: string,
-  fn: CloudEventFunction<T> | CloudEventFunctionWithCallback<T>,
-): void {
+/**
+ * Registers a CloudEvents function: `functions.cloudEvent("stored", (event) => save(event.data))`. One that declares
+ * a second parameter is given a callback.
+ */
+export function cloudEvent<T = unknown>(name: string, fn: CloudEventFunctionWithCallback<T>): void {
   register(name, "cloudevent", fn as UserFunction);
 }
 

@@ -1,6 +1,8 @@
 /** The entry `./testing`, from an installed copy of the package, in every module system. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { createProject, installCopy, linkDependencies } from "./support/projects";
@@ -50,3 +52,34 @@ for (const [kind, file, imports] of [
     assert.equal(output, told);
   });
 }
+
+const typed = `
+  import { cloudEvent, http, openfunction, type OpenFunctionContext, type Request, type Response } from "@openfunction/functions-framework";
+  import { getTestServer } from "@openfunction/functions-framework/testing";
+  http("a", (req, res) => res.status(201).send(req.rawBody?.toString("utf8") ?? String(req.query.u)));
+  http("b", (req: Request, res: Response, next) => next?.());
+  cloudEvent<{ n: number }>("c", (event) => event.data?.n.toFixed());
+  cloudEvent<{ n: number }>("d", (event, callback) => callback(null, event.data?.n));
+  openfunction("e", async (ctx: OpenFunctionContext, data: string) => {
+    const [first] = await ctx.send(data, "out", { metadata: { ttl: "1" } });
+    return first?.status === "fulfilled" ? first.value.output : ctx.input?.topic;
+  });
+  getTestServer("a").close();`;
+
+test("the types say what functions are given, in every way of finding modules", async (t) => {
+  const kinds = ["nodenext", "node16", "commonjs --moduleResolution bundler"];
+  const project = await createProject({ "user.mts": typed, "user.cts": typed });
+  t.after(() => project.remove());
+  await installCopy(project.folder);
+  await linkDependencies(project.folder);
+  const root = join(__dirname, "../..");
+  await symlink(join(root, "node_modules/@types"), join(project.folder, "node_modules/@types"));
+
+  for (const kind of kinds) {
+    const options = `--noEmit --strict --skipLibCheck --target es2022 --types node --module ${kind} user.mts user.cts`;
+    const tsc = join(root, "node_modules/.bin/tsc");
+    const { status, stdout } = spawnSync(tsc, options.split(" "), { cwd: project.folder, encoding: "utf8" });
+
+    assert.equal(`${kind}: ${stdout}${status}`, `${kind}: 0`);
+  }
+});

@@ -31,7 +31,7 @@ export async function installCopy(folder: string, name = "@openfunction/function
 /** Puts the packages that ours depends on beside it, as links. */
 export async function linkDependencies(folder: string): Promise<void> {
   const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  for (const name of Object.keys(dependencies)) {
+  for (const name of Object.keys(dependencies).filter((one) => !one.startsWith("@types/"))) {
     const link = join(folder, "node_modules", name);
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(root, "node_modules", name), link);
