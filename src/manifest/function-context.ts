@@ -55,7 +55,7 @@ function checkPort(value: unknown, problems: string[]): void {
     problems.push(`port must be a number from 1 to 65535, not ${describe(value)}`);
 }
 
-const kinds = ["bindings", "pubsub"];
+const kinds = ["bindings", "pubsub"]; // and a dot, and which one
 
 function checkComponents(
   value: unknown,
@@ -75,10 +75,10 @@ function checkComponents(
     }
     checkText(component, "componentName", problems, { path });
     if (!checkText(component, "componentType", problems, { path })) continue;
-    const kind = String(component.componentType).split(".")[0] ?? "";
-    if (!kinds.includes(kind))
+    const [kind = "", which] = String(component.componentType).split(".", 2);
+    if (!kinds.includes(kind) || !which)
       problems.push(
-        `${path}.componentType must begin with ${listed(kinds)}, not be "${component.componentType}"`,
+        `${path}.componentType must begin with ${listed(kinds.map((one) => `${one}.`))}, not be "${component.componentType}"`,
       );
     if (kind === "pubsub")
       checkText(component, "uri", problems, { path, why: ": the topic of a pub/sub component" });

@@ -65,7 +65,7 @@ const invalid: [title: string, context: unknown, ...problems: RegExp[]][] = [
   [
     "a componentType of another kind",
     inputs({ ...binding, componentType: "state.redis" }),
-    /componentType must begin with "bindings", "pubsub", not be "state\.redis"/,
+    /componentType must begin with "bindings\.", "pubsub\.", not be "state\.redis"/,
   ],
   ["a topic without uri", inputs({ ...topic, uri: undefined }), /inputs\.in\.uri is missing: the topic/],
   [
