@@ -1,5 +1,5 @@
 /** `dev` for people: framework lines on stderr, the user's own output untouched. */
-import { type ErrorDescription, log } from "../core/log";
+import { type ErrorDescription, indent, log } from "../core/log";
 import type { DevEvent, ReadyData } from "../dev/events";
 
 /** Prints one event. */
@@ -40,7 +40,7 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
 /** Code and sentence, with the place in front as editors and compilers write it. */
 function errorText({ code, message, place, hint, stack }: ErrorDescription): string {
   const lines = [`${place ? `${place} ` : ""}${code} ${message}`];
-  if (stack) lines.push(stack.replace(/^/gm, "  "));
+  if (stack) lines.push(indent(stack));
   if (hint) lines.push(`  ${hint}`);
   return lines.join("\n");
 }

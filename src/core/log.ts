@@ -99,15 +99,18 @@ export function describeError(thrown: unknown): ErrorDescription {
 /** The same as text of several lines. */
 function explainError(thrown: unknown): string {
   if (!isFrameworkError(thrown)) return stackOf(thrown).stack ?? messageOf(thrown);
-  const lines = [`${thrown.code} ${thrown.message}`];
-  if (thrown.place) lines.push(`  at ${formatPlace(thrown.place)}`);
-  if (thrown.cause !== undefined && !isFrameworkError(thrown.cause)) {
-    const { stack } = stackOf(thrown.cause, { whole: thrown.code === "FF_INTERNAL_ERROR" });
-    if (stack) lines.push(stack.replace(/^/gm, "  "));
-  }
-  if (thrown.hint) lines.push(`  ${thrown.hint}`);
-  if (settings.verbose && thrown.stack) lines.push(thrown.stack.replace(/^/gm, "  "));
+  const { code, message, place, stack, hint } = describeError(thrown);
+  const lines = [`${code} ${message}`];
+  if (place) lines.push(`  at ${place}`);
+  if (stack) lines.push(indent(stack));
+  if (hint) lines.push(`  ${hint}`);
+  if (settings.verbose && thrown.stack) lines.push(indent(thrown.stack));
   return lines.join("\n");
+}
+
+/** Two spaces before every line. */
+export function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
 }
 
 const ownFrame = /[\\/]@openfunction[\\/]functions-framework[\\/]|node:internal/;

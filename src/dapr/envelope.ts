@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { isJson, parseContentType } from "../core/content";
+import { metadataValue } from "./metadata";
 
 export interface PublishedMessage {
   pubsub: string;
@@ -50,12 +51,6 @@ export function wrapRaw(pubsub: string, topic: string, body: Buffer): Record<str
 export function isExpired(event: Record<string, unknown>, now = Date.now()): boolean {
   const end = typeof event.expiration === "string" ? Date.parse(event.expiration) : Number.NaN;
   return end < now;
-}
-
-/** A value of Dapr metadata, whose names are compared in any case. */
-export function metadataValue(metadata: Record<string, string>, name: string): string | undefined {
-  const found = Object.keys(metadata).find((key) => key.toLowerCase() === name.toLowerCase());
-  return found === undefined ? undefined : metadata[found];
 }
 
 function newEvent(message: PublishedMessage, type: string): Record<string, unknown> {

@@ -1,4 +1,5 @@
 /** Sends to the outputs of the function context through the sidecar's HTTP API. */
+import { bytesOf } from "../core/bytes";
 import { isCloudEvent } from "../core/cloudevent";
 import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
@@ -16,7 +17,7 @@ export interface Outputs {
 }
 
 /** The client is opened at the first send. */
-export function createOutputs({ outputs }: FunctionContext, sidecar: Sidecar): Outputs {
+export function createOutputs(outputs: FunctionContext["outputs"], sidecar: Sidecar): Outputs {
   const client: HttpClient = createHttpClient(sidecar.origin);
 
   async function post(output: string, data: unknown, options: SendOptions): Promise<SendReply> {
@@ -121,10 +122,6 @@ function publishRequest(
   // A text with its own content type is that text; without one it is a JSON string, as upstream sends it.
   const body = typeof data === "string" && contentType !== undefined ? data : toJson(output, data);
   return { method: "POST", path, headers: { "content-type": type }, body };
-}
-
-function bytesOf(view: ArrayBufferView): Buffer {
-  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
 function toJson(output: string, value: unknown): string {

@@ -2,7 +2,8 @@
 import type { IncomingMessage } from "node:http";
 
 import { messageOf } from "../core/errors";
-import { BrokenEventError, metadataValue, type PublishedMessage, wrapMessage } from "../dapr/envelope";
+import { BrokenEventError, type PublishedMessage, wrapMessage } from "../dapr/envelope";
+import { metadataValue } from "../dapr/metadata";
 import { type Call, fail, noContent, traceHeaders } from "./call";
 import type { LocalComponent, PubSubComponent } from "./components/component";
 

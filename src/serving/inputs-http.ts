@@ -1,6 +1,7 @@
 /** The Dapr app protocol over HTTP: what a sidecar (daprd, dapr-proxy, our local runtime) asks and delivers. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import { bytesOf } from "../core/bytes";
 import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
 import { Invocation, runInvocation } from "../core/invocation";
@@ -11,6 +12,7 @@ import { readEnvelope } from "../dapr/protocol";
 import type { CloudEvent, FunctionContext } from "../functions/types";
 import type { Origin } from "../signatures/context";
 import { createOpenFunctionCall } from "../signatures/openfunction";
+import { failureHeaders } from "../signatures/reply";
 import type { Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { readBody } from "./body";
@@ -107,25 +109,21 @@ function readTopic(bytes: Buffer): Delivery {
   return { data, event: event as CloudEvent | undefined };
 }
 
-const failureHeaders = { "X-Google-Status": "error", "X-OpenFunction-Status": "error" };
+const failed = failureHeaders("error");
 
 // Exactly 200: resiliency retries and dapr-proxy take any other 2xx for a failure.
 function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void {
   if (caller !== "binding") return replyBytes(res, 200, "application/json", '{"status":"SUCCESS"}');
   if (value === undefined) return replyBytes(res, 200, undefined, "");
-  if (ArrayBuffer.isView(value)) {
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    return replyBytes(res, 200, "application/octet-stream", bytes);
-  }
+  if (ArrayBuffer.isView(value)) return replyBytes(res, 200, "application/octet-stream", bytesOf(value));
   if (typeof value === "string") return replyBytes(res, 200, "text/plain; charset=utf-8", value);
   replyBytes(res, 200, "application/json", JSON.stringify(value) ?? "");
 }
 
 // RETRY in the word each caller understands: dapr-proxy reads nothing but the status.
 function replyRetry(res: ServerResponse, { caller }: Route, why: string): void {
-  if (caller === "announced")
-    return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failureHeaders);
-  replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failureHeaders);
+  if (caller === "announced") return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failed);
+  replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failed);
 }
 
 function replyBytes(

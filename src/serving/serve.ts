@@ -6,9 +6,6 @@ import type { AddressInfo } from "node:net";
 import { frameworkError, messageOf } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
 import { log, logError } from "../core/log";
-import { createOutputs } from "../dapr/outputs";
-import { createDaprSdk } from "../dapr/sdk";
-import { sidecarFrom } from "../dapr/sidecar";
 import type { LoadedFunction } from "../functions/load";
 import type { FunctionContext, SignatureType } from "../functions/types";
 import type { Target } from "../signatures/signature";
@@ -16,6 +13,7 @@ import { signatures } from "../signatures/table";
 import { prepareDrain } from "./drain";
 import { createHandler } from "./handler";
 import { createInputsHandler } from "./inputs-http";
+import { createTarget } from "./target";
 
 export interface ServeOptions {
   loaded: LoadedFunction;
@@ -46,15 +44,7 @@ export interface RunningFunction {
 /** Errors: FF_PORT_IN_USE, FF_LISTEN_FAILED, FF_SIGNATURE_CONFLICT. Stops with the lifecycle. */
 export async function serve(options: ServeOptions): Promise<RunningFunction> {
   const { loaded, context, lifecycle, env } = options;
-  const sidecar = sidecarFrom(env);
-  const target: Target = {
-    name: loaded.name,
-    function: loaded.function,
-    context,
-    outputs: createOutputs(context ?? noOutputs, sidecar),
-    dapr: createDaprSdk(sidecar),
-    production: env.NODE_ENV === "production",
-  };
+  const target = createTarget({ name: loaded.name, function: loaded.function, context, env });
   lifecycle.onStop(() => target.outputs.close());
   lifecycle.onStop(() => target.dapr.stop());
 
@@ -66,8 +56,6 @@ export async function serve(options: ServeOptions): Promise<RunningFunction> {
   await listen(server, options.listen);
   return { name: loaded.name, signature, ...addressOf(server) };
 }
-
-const noOutputs: FunctionContext = { name: "", runtime: "Knative", inputs: {}, outputs: {} };
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
 // picks the async target. Only a registration in code is a contradiction.

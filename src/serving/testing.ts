@@ -2,14 +2,12 @@
 import type { Server } from "node:http";
 
 import { frameworkError } from "../core/errors";
-import { createOutputs } from "../dapr/outputs";
-import { createDaprSdk } from "../dapr/sdk";
-import { sidecarFrom } from "../dapr/sidecar";
 import { registry } from "../functions/registry";
 import type { UserFunction } from "../functions/types";
 import { signatures } from "../signatures/table";
 import { createHandler } from "./handler";
 import { createServer } from "./server";
+import { createTarget } from "./target";
 
 const bodyLimit = 1024 ** 3;
 
@@ -28,15 +26,7 @@ export function getTestServer(name: string): Server {
       known: [...registry().keys()],
     });
   }
-  const sidecar = sidecarFrom(process.env);
-  const target = {
-    name,
-    function: registered.function,
-    context: undefined,
-    outputs: createOutputs({ name, runtime: "Knative", inputs: {}, outputs: {} }, sidecar),
-    dapr: createDaprSdk(sidecar),
-    production: process.env.NODE_ENV === "production",
-  };
+  const target = createTarget({ name, function: registered.function, context: undefined, env: process.env });
   return createServer({
     handle: createHandler({ target, signature: signatures[registered.signature], bodyLimit }),
   });

@@ -1,6 +1,7 @@
 /** How a result or a failure becomes a response. */
 import { STATUS_CODES } from "node:http";
 
+import { bytesOf } from "../core/bytes";
 import { isCloudEvent } from "../core/cloudevent";
 import { isFrameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
@@ -10,6 +11,11 @@ import type { Request, Response } from "../functions/types";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
 export type FailureWord = "crash" | "error";
+
+/** Both headers carry the same word, as users of either framework look for their own. */
+export function failureHeaders(word: FailureWord): Record<string, string> {
+  return { "X-Google-Status": word, "X-OpenFunction-Status": word };
+}
 
 /** Sends a returned value: `undefined` is 204. Throws for what cannot be written as JSON. */
 export function sendResult(res: Response, value: unknown): void {
@@ -47,10 +53,6 @@ function encodeHeader(value: string): string {
   return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
 }
 
-function bytesOf(view: ArrayBufferView): Buffer {
-  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-}
-
 function jsonOf(value: unknown): string {
   const text = JSON.stringify(value);
   if (text === undefined) throw new TypeError(`A value of type ${typeof value} cannot be sent.`);
@@ -75,8 +77,7 @@ export function sendFailure(
   if (invocation.settled || res.writableEnded) return; // answered already: the log line is all there is to do
   invocation.settled = true;
   invocation.error = thrown;
-  const headers: Record<string, string> =
-    status === 500 ? { "X-Google-Status": word, "X-OpenFunction-Status": word } : {};
+  const headers = status === 500 ? failureHeaders(word) : {};
   try {
     replyText(
       res,

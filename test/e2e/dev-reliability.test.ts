@@ -8,7 +8,7 @@ import { freePorts, startDev } from "../support/dev";
 import { startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { connectOutside } from "../support/mqtt-client";
 import { startRecorder } from "../support/mqtt-recorder";
-import { asyncFunctionYaml, httpFunctionYaml, makeProject } from "../support/project";
+import { asyncFunctionYaml, functionYaml, httpFunctionYaml, makeProject } from "../support/project";
 import { until } from "../support/wait";
 
 const relay = { "function.yaml": asyncFunctionYaml({ outputs: { "mqtt-out": "out" } }) };
@@ -392,21 +392,14 @@ test("what a function says to its parent by itself is no message of ours", async
 });
 
 test("two functions share a component: each gets its own messages", async (t) => {
-  const use = (name: string) => ({
-    apiVersion: "core.openfunction.io/v1beta1",
-    kind: "Function",
-    metadata: { name },
-    spec: {
-      image: "example/image",
-      serving: {
-        runtime: "async",
-        annotations: { "dapr.io/app-protocol": "http" },
-        params: { FUNCTION_TARGET: "relay" },
-        inputs: [{ name: "from", component: "stream", topic: `${name}-in` }],
-        outputs: [{ name: "to", component: "stream", topic: "out" }],
-      },
-    },
-  });
+  const use = (name: string) =>
+    functionYaml(name, {
+      runtime: "async",
+      annotations: { "dapr.io/app-protocol": "http" },
+      params: { FUNCTION_TARGET: "relay" },
+      inputs: [{ name: "from", component: "stream", topic: `${name}-in` }],
+      outputs: [{ name: "to", component: "stream", topic: "out" }],
+    });
   const metadata = [
     { name: "url", value: "tcp://a:b@emqx:1883" },
     { name: "consumerID", value: "shop" },
@@ -418,7 +411,7 @@ test("two functions share a component: each gets its own messages", async (t) =>
     spec: { type: "pubsub.mqtt3", version: "v1", metadata },
   };
   const { dev, outside } = await startProject(t, {
-    "function.yaml": [use("a"), use("b"), component].map((one) => JSON.stringify(one)).join("\n---\n"),
+    "function.yaml": [use("a"), use("b"), JSON.stringify(component)].join("\n---\n"),
     "index.mjs": "export const relay = (ctx, data) => ctx.send([ctx.name, data]);",
   });
 
@@ -428,4 +421,22 @@ test("two functions share a component: each gets its own messages", async (t) =>
   const data = outside.received.map(({ text }) => JSON.stringify(JSON.parse(text).data));
   assert.equal(new Set(data).size, 40);
   assert.deepEqual(dev.all("error"), []);
+});
+
+test("a reader that goes away in the middle of a flood ends dev, and no process is left", async (t) => {
+  const { dev, ready, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `export const relay = () => { setInterval(() => process.stdout.write("x".repeat(100_000) + "\\n"), 1); };`,
+  });
+  await outside.publish("in", "1");
+  await dev.next("log");
+
+  dev.child.stdout?.pause();
+  await setTimeout(300); // the pipe is full and the flood held back
+  dev.child.stdout?.destroy();
+  const { code } = await dev.exited;
+
+  assert.equal(code, 0);
+  assert.equal(dev.stderr.includes("EPIPE"), false);
+  await untilGone(ready.functions[0]?.pid ?? 0);
 });

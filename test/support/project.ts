@@ -47,30 +47,27 @@ export function asyncFunctionYaml({
       ],
     },
   ];
-  return JSON.stringify({
-    apiVersion: "core.openfunction.io/v1beta1",
-    kind: "Function",
-    metadata: { name },
-    spec: {
-      image: "example/image",
-      serving: {
-        runtime: "async",
-        annotations: { "dapr.io/app-protocol": "http" },
-        params: { FUNCTION_TARGET: target, ...params },
-        inputs: uses(Object.keys(inputs)),
-        outputs: uses(Object.keys(outputs), { operation: "create" }),
-        bindings: Object.fromEntries(Object.entries({ ...inputs, ...outputs }).map(declare)),
-      },
-    },
+  return functionYaml(name, {
+    runtime: "async",
+    annotations: { "dapr.io/app-protocol": "http" },
+    params: { FUNCTION_TARGET: target, ...params },
+    inputs: uses(Object.keys(inputs)),
+    outputs: uses(Object.keys(outputs), { operation: "create" }),
+    bindings: Object.fromEntries(Object.entries({ ...inputs, ...outputs }).map(declare)),
   });
 }
 
 /** An HTTP Function CR. */
 export function httpFunctionYaml(name: string, target: string): string {
+  return functionYaml(name, { runtime: "knative", params: { FUNCTION_TARGET: target } });
+}
+
+/** A Function CR with the given `spec.serving`. */
+export function functionYaml(name: string, serving: object): string {
   return JSON.stringify({
     apiVersion: "core.openfunction.io/v1beta1",
     kind: "Function",
     metadata: { name },
-    spec: { image: "example/image", serving: { runtime: "knative", params: { FUNCTION_TARGET: target } } },
+    spec: { image: "example/image", serving },
   });
 }

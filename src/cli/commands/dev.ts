@@ -44,7 +44,7 @@ export async function devCommand(args: string[]): Promise<void> {
     gracePeriod: values["grace-period"],
     env: process.env,
     emit,
-    room: () => (process.stdout.writableNeedDrain ? once(process.stdout, "drain") : undefined),
+    room: createRoom(process.stdout),
   });
   lifecycle.onStop(() => session.stop("a signal asked for it"));
   try {
@@ -85,6 +85,20 @@ function usageError(message: string, known: string[]): FrameworkError {
 
 function wish(flag: FlagName, port: number, explicit: ReadonlySet<FlagName>): PortWish {
   return { port, explicit: explicit.has(flag), flag: `--${flag}` };
+}
+
+// One wait for all functions. A reader that goes away makes room too: it is the end of the session.
+function createRoom(stream: NodeJS.WriteStream): () => Promise<unknown> | undefined {
+  let draining: Promise<unknown> | undefined;
+  return () => {
+    if (!stream.writableNeedDrain) return undefined;
+    draining ??= once(stream, "drain")
+      .catch(() => undefined)
+      .finally(() => {
+        draining = undefined;
+      });
+    return draining;
+  };
 }
 
 // What was written to a pipe must be out before the process ends.

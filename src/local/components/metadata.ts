@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 
 import { frameworkError } from "../../core/errors";
-import { isTrueWord } from "../../core/words";
+import { isTrueWord } from "../../dapr/metadata";
 import type { ComponentSpec } from "./component";
 
 export interface Metadata {

@@ -82,10 +82,6 @@ export class MqttSession {
     this.#connect();
   }
 
-  get isConnected(): boolean {
-    return this.#isConnected;
-  }
-
   /** Resolves when the broker has the message (QoS 1, 2) or it is written (QoS 0). Waits up to 5 s for a connection. */
   async publish(
     topic: string,

@@ -2,8 +2,7 @@
 import type { IPublishPacket } from "mqtt-packet";
 
 import { log } from "../../core/log";
-import { isTrueWord } from "../../core/words";
-import { metadataValue } from "../../dapr/envelope";
+import { isTrueWord, metadataValue } from "../../dapr/metadata";
 import type { ComponentType, MessageHandler, PubSubComponent } from "./component";
 import { readMetadata } from "./metadata";
 import { readConnection } from "./mqtt";
