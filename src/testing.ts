@@ -1,2 +1,4 @@
-/** The entry `./testing`: registered functions, and servers for them that do not listen yet. */
+/** The entry `./testing`: registered functions, servers for them that do not listen yet, and single calls. */
+export type { InvokeOptions, InvokeRequest, InvokeResult, RecordedSend } from "./serving/invoke";
+export { invoke } from "./serving/invoke";
 export { getFunction, getTestServer } from "./serving/testing";

@@ -83,6 +83,27 @@ export const catalogue = {
     message: (d: { name: string; type: string }) =>
       `What is registered as "${d.name}" is of type ${d.type}, not a function.`,
   },
+  FF_FUNCTION_OPTIONS: {
+    message: (d: { name: string; why: string }) => `The function "${d.name}" cannot be served: ${d.why}.`,
+    hint: () => 'For example functions.http("user", { path: "/users/:id", methods: ["GET"] }, fn).',
+  },
+  FF_FUNCTION_ROUTES: {
+    message: (d: { names: [string, string]; route: string }) =>
+      `The functions "${d.names[0]}" and "${d.names[1]}" both answer ${d.route}.`,
+    hint: () => "Give one of them another path or other methods, or serve only one of them with --target.",
+  },
+  FF_FUNCTION_SINGLE: {
+    message: (d: { names: string[] }) =>
+      `The function context says runtime Async, which serves one function, not ${listed(d.names)}.`,
+    hint: () => "Name one of them with --target.",
+  },
+  FF_HOOK_NOT_CALLABLE: {
+    message: (d: { type: string }) => `A hook must be a function, not of type ${d.type}.`,
+  },
+  FF_START_FAILED: {
+    message: (d: { what: string; why: string }) => `${d.what} failed, so nothing is served: ${d.why}`,
+    hint: () => "Mend the error: the stack is its own.",
+  },
   FF_SIGNATURE_CONFLICT: {
     message: (d: { name: string; signature: string }) =>
       `The function "${d.name}" is registered as ${d.signature}, but the function context asks for an asynchronous (ctx, data) function.`,
@@ -119,6 +140,30 @@ export const catalogue = {
     status: 405,
     message: (d: { method: string; allowed: string[] }) =>
       `${d.method} is not allowed here, only ${d.allowed.join(", ")}.`,
+  },
+  FF_PATH_MALFORMED: {
+    status: 400,
+    message: (d: { path: string }) => `The path "${d.path}" is not valid percent-encoding.`,
+  },
+  FF_PATH_NOT_FOUND: {
+    status: 404,
+    message: (d: { method: string; path: string }) => `Cannot ${d.method} ${d.path}`,
+  },
+  FF_CONCURRENCY_EXCEEDED: {
+    status: 429,
+    message: (d: { limit: number }) => `The function is busy with ${d.limit} requests.`,
+    hint: () => "Try again, or raise --max-concurrency.",
+  },
+  FF_QUEUE_FULL: {
+    status: 503,
+    message: (d: { limit: number }) => `${d.limit} deliveries wait for the function already.`,
+    hint: () => "They are delivered again later. Raise --queue or --max-concurrency.",
+  },
+  FF_FUNCTION_TIMEOUT: {
+    status: 504,
+    message: (d: { name: string; seconds: number }) =>
+      `The function "${d.name}" has not answered within ${d.seconds} s.`,
+    hint: () => "Raise --timeout, or end the work when the signal is aborted.",
   },
   FF_EVENT_INVALID: {
     status: 400,

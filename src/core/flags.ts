@@ -21,6 +21,8 @@ export interface Flag<T = unknown> extends FlagKind<T> {
   repeatable?: boolean;
   /** Needs no value. */
   switch?: boolean;
+  /** An empty text is a value too; elsewhere it counts as not given. */
+  emptyIsValue?: boolean;
   help: string;
   group: "Function" | "Server" | "Local runtime" | "Output";
   commands: readonly Command[];
@@ -39,6 +41,16 @@ const bytes: FlagKind<number> = {
   allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes',
   parse: parseBytes,
 };
+// As the original framework reads it: the digits in front count.
+const wholeSeconds: FlagKind<number> = {
+  allowed: "a number of seconds from 0 (off) to 2147483",
+  parse: (value) =>
+    /^\d/.test(value) && Number.parseInt(value, 10) <= 2_147_483 ? Number.parseInt(value, 10) : undefined,
+};
+const count: FlagKind<number> = {
+  allowed: "a whole number, 0 or more",
+  parse: (value) => (/^\d{1,9}$/.test(value) ? Number(value) : undefined),
+};
 const onOffWords = new Map([
   ["true", true],
   ["1", true],
@@ -49,10 +61,26 @@ const onOff: FlagKind<boolean> = {
   allowed: "true or false",
   parse: (value) => onOffWords.get(value.toLowerCase()),
 };
+const exactlyTrue: FlagKind<boolean> = {
+  allowed: "a text",
+  parse: (value) => value.toLowerCase() === "true",
+};
 const oneOf = <T extends string>(...choices: readonly T[]): FlagKind<T> => ({
   allowed: `one of ${choices.join(", ")}`,
   parse: (value) => choices.find((choice) => choice === value),
 });
+
+// What Express 5 understands of a mount path, and the list forms that the original framework documents.
+const routeList: FlagKind<string[]> = {
+  allowed:
+    'a list of paths separated by "|" or ",", in which ":name" is one segment and "*" or "{*name}" at the end is the rest',
+  parse(value) {
+    const routes = value.split(/[|,]/).map((route) => route.trim().replace(/^(?!\/)(?=.)/, "/"));
+    const stated = routes.filter((route) => route !== "");
+    return stated.every((route) => routePattern.test(route)) ? stated : undefined;
+  },
+};
+const routePattern = /^(?:\/(?::\w+|[\w.~%!$&'();=@+-]*))*?(?:\/?(?:\*\w*|\{\*\w+\}))?$/;
 
 const both = ["serve", "dev"] as const;
 
@@ -130,6 +158,65 @@ export const flags = {
     group: "Server",
     commands: both,
   },
+  "body-mode": {
+    ...oneOf("parse", "stream"),
+    env: "FF_BODY_MODE",
+    default: "parse",
+    help: "stream: the body of an http function is not read before the function, for upload parsers.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  timeout: {
+    ...wholeSeconds,
+    env: "CLOUD_RUN_TIMEOUT_SECONDS",
+    default: 0,
+    help: "Seconds until a request is answered 504 and its signal is aborted; 0 is off.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  "max-concurrency": {
+    ...count,
+    env: "FF_MAX_CONCURRENCY",
+    default: 0,
+    help: "Invocations at once; above it requests are 429 and deliveries wait; 0 is unlimited.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  queue: {
+    ...count,
+    env: "FF_QUEUE",
+    default: 1000,
+    help: "Deliveries that may wait for their turn.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  "ignored-routes": {
+    ...routeList,
+    env: "IGNORED_ROUTES",
+    emptyIsValue: true,
+    defaultText: "/favicon.ico|/robots.txt, for http functions",
+    help: 'Paths that are answered 404 without the function, separated by "|" or ","; empty: none.',
+    group: "Server",
+    commands: ["serve"],
+  },
+  health: {
+    ...onOff,
+    switch: true,
+    env: "FF_HEALTH",
+    default: false,
+    help: "Serve /health/liveness and /health/readiness.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  metrics: {
+    ...onOff,
+    switch: true,
+    env: "FF_METRICS",
+    default: false,
+    help: "Serve Prometheus metrics at /metrics.",
+    group: "Server",
+    commands: ["serve"],
+  },
   "dapr-port": {
     ...port,
     default: 3500,
@@ -158,6 +245,15 @@ export const flags = {
     help: "One JSON object a line on stdout, nothing else.",
     group: "Output",
     commands: ["dev"],
+  },
+  "log-execution-id": {
+    ...exactlyTrue,
+    switch: true,
+    env: "LOG_EXECUTION_ID",
+    default: false,
+    help: "Write the function's output as JSON lines that carry the id of the invocation.",
+    group: "Output",
+    commands: ["serve"],
   },
   "log-format": {
     ...oneOf("pretty", "json"),

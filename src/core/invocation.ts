@@ -1,9 +1,9 @@
 /** One call of a function, and the only AsyncLocalStorage of the process: what runs below knows which call it serves. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 
 import { createLogger, type Logger } from "./log";
+import { parseCloudTrace, parseTraceparent, type TraceContext } from "./trace";
 
 /** What set an invocation off: `http`, `binding:NAME`, `topic:PUBSUB/TOPIC`. */
 export type Trigger = "http" | `binding:${string}` | `topic:${string}/${string}`;
@@ -22,7 +22,9 @@ export class Invocation {
   readonly #res: ServerResponse;
   #id: string | undefined;
   #abort: AbortController | undefined;
+  #abortReason: unknown;
   #log: Logger | undefined;
+  #locals: Record<string, unknown> | undefined;
 
   constructor(name: string, signature: string, trigger: Trigger, res: ServerResponse) {
     this.function = name;
@@ -31,28 +33,83 @@ export class Invocation {
     this.#res = res;
   }
 
+  /** The caller's `function-execution-id`, else one of our own. It stands in log lines, so only a plain text counts. */
   get id(): string {
-    this.#id ??= randomUUID();
+    if (this.#id === undefined) {
+      const stated = this.#res.req.headers["function-execution-id"];
+      this.#id = typeof stated === "string" && plainId.test(stated) ? stated : newId();
+    }
     return this.#id;
   }
 
-  /** Aborted when the caller is gone before the answer, or the process must end. */
+  /** Where the call stands in a trace of its caller's, when a header says so. */
+  get trace(): TraceContext | undefined {
+    const { traceparent } = this.#res.req.headers;
+    return (typeof traceparent === "string" ? parseTraceparent(traceparent) : undefined) ?? this.cloudTrace;
+  }
+
+  /** The same by Google's header alone. */
+  get cloudTrace(): TraceContext | undefined {
+    const header = this.#res.req.headers["x-cloud-trace-context"];
+    return typeof header === "string" ? parseCloudTrace(header) : undefined;
+  }
+
+  /** Aborted when the caller is gone before the answer, the deadline is over, or the process must end. */
   get signal(): AbortSignal {
+    return this.abortController.signal;
+  }
+
+  get abortController(): AbortController {
     if (this.#abort === undefined) {
       const abort = new AbortController();
       this.#abort = abort;
+      if (this.#abortReason !== undefined) abort.abort(this.#abortReason);
       // Seen on the response: a request whose body was read is "closed" at once.
-      const onClose = () => this.#res.writableFinished || abort.abort(new Error("The caller is gone."));
+      const onClose = () => {
+        abortable.delete(this);
+        if (!this.#res.writableFinished) abort.abort(new Error("The caller is gone."));
+      };
       if (this.#res.closed) onClose();
-      else this.#res.once("close", onClose);
+      else {
+        abortable.add(this);
+        this.#res.once("close", onClose);
+      }
     }
-    return this.#abort.signal;
+    return this.#abort;
+  }
+
+  /** Aborts the signal, also one that nobody has asked for yet. */
+  abort(reason: unknown): void {
+    this.#abortReason = reason;
+    this.#abort?.abort(reason);
   }
 
   get log(): Logger {
-    this.#log ??= createLogger({ function: this.function, invocation: this.id });
+    this.#log ??= createLogger({ function: this.function, invocation: this.id, ...this.trace });
     return this.#log;
   }
+
+  /** Free for hooks and user code; empty at the start of every invocation. */
+  get locals(): Record<string, unknown> {
+    this.#locals ??= {};
+    return this.#locals;
+  }
+}
+
+// Those whose signal somebody holds: the end of the process is told to them.
+const abortable = new Set<Invocation>();
+
+/** Aborts the signal of every invocation that is under way. */
+export function abortAll(reason: unknown): void {
+  for (const invocation of abortable) invocation.abort(reason);
+}
+
+const plainId = /^[\w.:+/=-]{1,128}$/;
+
+// The form of the original frameworks: 12 base-36 characters, the first six from the clock.
+function newId(): string {
+  const random = Math.floor(Math.random() * 36 ** 6).toString(36);
+  return Date.now().toString(36).slice(-6) + random.padStart(6, "0");
 }
 
 const storage = new AsyncLocalStorage<Invocation>();

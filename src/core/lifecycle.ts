@@ -14,6 +14,8 @@ export interface Lifecycle {
   /** Drains and ends the process. The first call decides the exit code. */
   stop(reason: string, exitCode?: number): Promise<void>;
   readonly isStopping: boolean;
+  /** The code the process is going to end with; undefined before the stop. */
+  readonly exitCode: number | undefined;
 }
 
 export interface LifecycleOptions {
@@ -23,35 +25,30 @@ export interface LifecycleOptions {
 
 /** Installs the signal handlers: the first signal drains and exits 0, the second exits at once with 128 + its number. */
 export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOptions = {}): Lifecycle {
-  const closers: (() => unknown)[] = [];
+  const closers = createClosers();
   let stopping: Promise<void> | undefined;
   let longest: (() => number) | undefined;
-
-  async function closeAll(): Promise<void> {
-    for (let close = closers.pop(); close; close = closers.pop()) {
-      try {
-        await close();
-      } catch (err) {
-        logError(err);
-      }
-    }
-  }
+  let code: number | undefined;
 
   const lifecycle: Lifecycle = {
-    onStop: (close) => closers.push(close),
+    onStop: closers.add,
     limit(seconds) {
       longest = seconds;
     },
     stop(reason, exitCode = exitCodes.ok) {
+      code ??= exitCode;
       stopping ??= (async () => {
         log.debug(`Stopping: ${reason}`);
-        await withLimit(closeAll(), longest?.());
+        await withLimit(closers.closeAll(), longest?.());
         process.exit(exitCode);
       })();
       return stopping;
     },
     get isStopping() {
       return stopping !== undefined;
+    },
+    get exitCode() {
+      return code;
     },
   };
 
@@ -62,6 +59,50 @@ export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOp
     });
   }
   return lifecycle;
+}
+
+/** A part of a process that can end alone: what it has opened is closed with it, or with the process. */
+export interface Scope extends Lifecycle {
+  /** Closes what was opened here; the process goes on. Twice is fine. */
+  close(): Promise<void>;
+}
+
+export function createScope(lifecycle: Lifecycle): Scope {
+  const closers = createClosers();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= closers.closeAll();
+    return closing;
+  };
+  lifecycle.onStop(close);
+  return {
+    onStop: closers.add,
+    limit: lifecycle.limit,
+    stop: lifecycle.stop,
+    close,
+    get isStopping() {
+      return closing !== undefined || lifecycle.isStopping;
+    },
+    get exitCode() {
+      return lifecycle.exitCode;
+    },
+  };
+}
+
+function createClosers() {
+  const closers: (() => unknown)[] = [];
+  return {
+    add: (close: () => unknown) => void closers.push(close),
+    async closeAll(): Promise<void> {
+      for (let close = closers.pop(); close; close = closers.pop()) {
+        try {
+          await close();
+        } catch (err) {
+          logError(err);
+        }
+      }
+    },
+  };
 }
 
 async function withLimit(work: Promise<void>, seconds: number | undefined): Promise<void> {

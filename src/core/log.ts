@@ -10,6 +10,8 @@ import { type FrameworkError, formatPlace, isFrameworkError, messageOf } from ".
 export type LogLevel = "debug" | "info" | "warn" | "error";
 const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
+const severities = { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR" };
+
 export type LogFormat = "pretty" | "json";
 
 export interface LogSettings {
@@ -19,12 +21,15 @@ export interface LogSettings {
   level: LogLevel;
   /** Show the framework's own stack frames with errors. Default false. */
   verbose: boolean;
+  /** JSON lines carry Google's `severity` too. Default false. */
+  severity: boolean;
 }
 
 const settings: LogSettings = {
   format: process.stderr.isTTY ? "pretty" : "json",
   level: "info",
   verbose: false,
+  severity: false,
 };
 
 /** Changes the settings of the process; what is not given stays. */
@@ -136,7 +141,8 @@ function write(level: LogLevel, message: string, fields: LogFields): void {
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
-  const line = { time: new Date().toISOString(), level, message, ...fields };
+  const severity = settings.severity && { severity: severities[level] };
+  const line = { time: new Date().toISOString(), level, ...severity, message, ...fields };
   return `${toJson(line) ?? JSON.stringify({ ...line, ...mapValues(fields, (value) => inspect(value)) })}\n`;
 }
 

@@ -29,7 +29,7 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   const given = new Map<string, string | undefined>();
   const warnings: string[] = [];
   const missing: FrameworkError[] = [];
-  for (const token of tokens) {
+  for (const [index, token] of tokens.entries()) {
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(options, token.name)) {
       const suggestion = nearest(token.name, Object.keys(options));
@@ -38,13 +38,25 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
       );
       continue;
     }
-    const isSwitch = (flags[token.name as FlagName] as Flag).switch;
-    if (token.value === undefined && !isSwitch)
+    const flag = flags[token.name as FlagName] as Flag;
+    if (flag.switch) given.set(token.name, token.value ?? wordAfter(tokens[index + 1], flag) ?? "true");
+    // `--port --target=hello`: the next option is not the value that was forgotten.
+    else if (token.value === undefined || (!token.inlineValue && token.value.startsWith("--")))
       missing.push(frameworkError("FF_OPTION_VALUE_MISSING", { flag: token.rawName }));
-    given.set(token.name, token.value ?? (isSwitch ? "true" : undefined));
+    else given.set(token.name, token.value);
   }
   const parsed = resolveFlags("serve", given, env);
   return { ...parsed, warnings, problems: [...missing, ...parsed.problems] };
+}
+
+// `--log-execution-id false`: parseArgs takes no value for a switch, the original framework does.
+function wordAfter(
+  next: { kind: string; value?: string | undefined } | undefined,
+  flag: Flag,
+): string | undefined {
+  const isWord =
+    next?.kind === "positional" && next.value !== undefined && flag.parse(next.value) !== undefined;
+  return isWord ? next.value : undefined;
 }
 
 /** Flag, then environment, then default. An empty text counts as not given and falls through to the next. */
@@ -67,7 +79,8 @@ export function resolveFlags(
   }
   for (const [name, flag] of flagsOf(command)) {
     const stated = given.get(name);
-    const raw = [stated, flag.env && env[flag.env]].find((value) => value !== undefined && value !== "");
+    const isGiven = (value: unknown) => value !== undefined && (value !== "" || flag.emptyIsValue === true);
+    const raw = [stated, flag.env && env[flag.env]].find(isGiven);
     if (raw === undefined) values[name] = flag.default;
     else {
       explicit.add(name);

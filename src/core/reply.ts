@@ -8,7 +8,7 @@ export function replyText(
   text: string,
   headers: Record<string, string> = {},
 ): void {
-  reply(res, status, "text/plain; charset=utf-8", text, headers);
+  reply(res, status, textType, text, headers);
 }
 
 export function replyJson(
@@ -18,6 +18,39 @@ export function replyJson(
   headers: Record<string, string> = {},
 ): void {
   reply(res, status, "application/json", JSON.stringify(value), headers);
+}
+
+/** What more a client that reads JSON is told of a problem. */
+export interface ProblemFields {
+  code?: string;
+  /** Of the invocation; it is in the log too. */
+  id?: string;
+}
+
+/** Answers what went wrong: one line of text, or an object for a client that accepts nothing but JSON. */
+export function replyProblem(
+  res: ServerResponse,
+  status: number,
+  message: string,
+  { headers = {}, ...fields }: ProblemFields & { headers?: Record<string, string> } = {},
+): void {
+  const { type, text } = problemForm(res, message, fields);
+  reply(res, status, type, text, headers);
+}
+
+/** The content type and the text of a problem, by what the client accepts. */
+export function problemForm({ req }: ServerResponse, message: string, fields: ProblemFields) {
+  return acceptsOnlyJson(req.headers.accept)
+    ? { type: "application/json", text: JSON.stringify({ error: message, ...fields }) }
+    : { type: textType, text: message };
+}
+
+const textType = "text/plain; charset=utf-8";
+
+// Every media type of the header is a JSON one.
+function acceptsOnlyJson(accept: string | undefined): boolean {
+  if (accept === undefined) return false;
+  return accept.split(",").every((type) => /^\s*application\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(type));
 }
 
 function reply(

@@ -4,19 +4,10 @@ import { pathToFileURL } from "node:url";
 import { isNativeError } from "node:util/types";
 
 import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
+import type { LoadedFunction, LoadedModule } from "./loaded";
 import { isEsModule, locateModule } from "./locate";
 import { registry } from "./registry";
 import type { SignatureType, UserFunction } from "./types";
-
-export interface LoadedFunction {
-  name: string;
-  function: UserFunction;
-  /** How it was registered in code; undefined for an export, which the flag decides. */
-  signature: SignatureType | undefined;
-  file: string;
-  /** True when no target was given and this is the only function there is. */
-  chosen: boolean;
-}
 
 export interface LoadOptions {
   /** File or folder of the module. Default: the working folder. */
@@ -26,16 +17,18 @@ export interface LoadOptions {
 }
 
 /** Errors: FF_LOAD_*, FF_TARGET_*, and what the module throws while it loads (as the cause of FF_LOAD_FAILED). */
-export async function loadFunction({
+export async function loadModule({
   source = process.cwd(),
   target,
-}: LoadOptions = {}): Promise<LoadedFunction> {
+}: LoadOptions = {}): Promise<LoadedModule> {
   const file = locateModule(source);
   const exported = await importModule(file);
-  return pickFunction(exported, file, target);
+  const { chosen, ...loaded } = pickFunction(exported, file, target);
+  return { file, functions: [loaded], exported, chosen };
 }
 
-async function importModule(file: string): Promise<unknown> {
+/** Loads one file as Node would, and waits for its top-level await. */
+export async function importModule(file: string): Promise<unknown> {
   try {
     // require() first where it is right: it is faster, and keeps `require.main`-style modules as they are.
     if (isEsModule(file)) return await importFile(file);
@@ -99,7 +92,11 @@ function missingDependency(thrown: unknown): string | undefined {
 
 const defaultTarget = "function";
 
-function pickFunction(exported: unknown, file: string, target: string | undefined): LoadedFunction {
+function pickFunction(
+  exported: unknown,
+  file: string,
+  target: string | undefined,
+): LoadedFunction & { chosen: boolean } {
   const found = lookUp(exported, target ?? defaultTarget);
   if (found.value !== undefined) return { ...check(found, target ?? defaultTarget), file, chosen: false };
   const known = knownFunctions(exported);

@@ -1,62 +1,91 @@
-/**
- * What user code registers by name. It lives on `globalThis`, so that every copy of the package that user code
- * loads registers with the framework that is running.
- */
+/** What user code registers by name. */
+import { METHODS } from "node:http";
+
 import { frameworkError } from "../core/errors";
 import { log } from "../core/log";
+import { type Registration, shared } from "./shared";
 import type {
   CloudEventFunctionWithCallback,
+  FunctionOptions,
   HttpFunction,
   OpenFunction,
   SignatureType,
+  TypedFormat,
+  TypedFunction,
+  TypedHandler,
   UserFunction,
 } from "./types";
 
-export interface Registration {
-  name: string;
-  signature: SignatureType;
-  function: UserFunction;
-  /** Where it was registered, `file:line:column`. */
-  place: string;
-}
-
-const key = Symbol.for("openfunction.functions-framework/v1");
+export type { Registration } from "./shared";
 
 /** The registrations of the process, by name. */
 export function registry(): Map<string, Registration> {
-  const shared = globalThis as { [key]?: { registry: Map<string, Registration> } };
-  shared[key] ??= { registry: new Map() };
-  return shared[key].registry;
+  return shared().registry;
 }
 
-/** Registers an Express-style function: `functions.http("hello", (req, res) => res.send("hi"))`. */
-export function http(name: string, fn: HttpFunction): void {
-  register(name, "http", fn as UserFunction);
+type Arguments = [fn: unknown] | [options: FunctionOptions, fn: unknown];
+
+/**
+ * Registers an Express-style function: `functions.http("hello", (req, res) => res.send("hi"))`. Options before the
+ * function say which path and methods it answers: `functions.http("user", { path: "/users/:id", methods: ["GET"] }, fn)`.
+ */
+export function http(name: string, fn: HttpFunction): void;
+export function http(name: string, options: FunctionOptions, fn: HttpFunction): void;
+export function http(name: string, ...args: Arguments): void {
+  register(name, "http", args);
 }
 
 /**
  * Registers a CloudEvents function: `functions.cloudEvent("stored", (event) => save(event.data))`. One that declares
  * a second parameter is given a callback.
  */
-export function cloudEvent<T = unknown>(name: string, fn: CloudEventFunctionWithCallback<T>): void {
-  register(name, "cloudevent", fn as UserFunction);
+export function cloudEvent<T = unknown>(name: string, fn: CloudEventFunctionWithCallback<T>): void;
+export function cloudEvent<T = unknown>(
+  name: string,
+  options: FunctionOptions,
+  fn: CloudEventFunctionWithCallback<T>,
+): void;
+export function cloudEvent(name: string, ...args: Arguments): void {
+  register(name, "cloudevent", args);
+}
+
+/**
+ * Registers a typed function: `functions.typed("add", ({ a, b }) => ({ sum: a + b }))`, or one with a format of its
+ * own: `functions.typed("add", { handler, format })`.
+ */
+export function typed<I = unknown, O = unknown>(
+  name: string,
+  fn: TypedFunction<I, O> | TypedHandler<I, O>,
+): void;
+export function typed<I = unknown, O = unknown>(
+  name: string,
+  options: FunctionOptions,
+  fn: TypedFunction<I, O> | TypedHandler<I, O>,
+): void;
+export function typed(name: string, ...args: Arguments): void {
+  register(name, "typed", args);
 }
 
 /** Registers a `(ctx, data)` function: `functions.openfunction("relay", (ctx, data) => ctx.send(data))`. */
-export function openfunction(name: string, fn: OpenFunction): void {
-  register(name, "openfunction", fn as UserFunction);
+export function openfunction(name: string, fn: OpenFunction): void;
+export function openfunction(name: string, options: FunctionOptions, fn: OpenFunction): void;
+export function openfunction(name: string, ...args: Arguments): void {
+  register(name, "openfunction", args);
 }
 
 // 1 to 63 characters, the rule of the functions framework contract.
 const namePattern = /^[A-Za-z](?:[\w-]{0,61}[A-Za-z0-9])?$/;
 
-function register(name: string, signature: SignatureType, fn: UserFunction): void {
+function register(name: string, signature: SignatureType, args: Arguments): void {
+  const [options, given] = args.length === 2 ? args : [{}, args[0]];
   if (typeof name !== "string" || !namePattern.test(name)) {
     throw frameworkError("FF_FUNCTION_NAME_INVALID", { name: String(name) });
   }
+  const fn = signature === "typed" && isTypedHandler(given) ? withFormat(given) : given;
   if (typeof fn !== "function") {
     throw frameworkError("FF_FUNCTION_NOT_CALLABLE", { name, type: fn === null ? "null" : typeof fn });
   }
+  checkOptions(name, signature, options);
   const place = callerPlace();
   const known = registry().get(name);
   if (known && known.function !== fn) {
@@ -64,7 +93,40 @@ function register(name: string, signature: SignatureType, fn: UserFunction): voi
       `The function "${name}" is registered twice; the second at ${place} replaces the first at ${known.place}.`,
     );
   }
-  registry().set(name, { name, signature, function: fn, place });
+  registry().set(name, { name, signature, function: fn as UserFunction, options, place });
+}
+
+const formats = new WeakMap<object, TypedFormat>();
+
+/** The format that a typed function was registered with; undefined for JSON. */
+export function formatOf(fn: UserFunction): TypedFormat | undefined {
+  return formats.get(fn);
+}
+
+function isTypedHandler(value: unknown): value is TypedHandler {
+  return typeof value === "object" && value !== null && "handler" in value;
+}
+
+function withFormat({ handler, format }: TypedHandler): unknown {
+  if (typeof handler === "function" && format) formats.set(handler, format);
+  return handler;
+}
+
+function checkOptions(name: string, signature: SignatureType, options: FunctionOptions): void {
+  const invalid = (why: string) => frameworkError("FF_FUNCTION_OPTIONS", { name, why });
+  if (typeof options !== "object" || options === null) throw invalid("its options are no object");
+  const { path, methods, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalid(`there is no option "${unknown}", only "path" and "methods"`);
+  if (path !== undefined && (typeof path !== "string" || !path.startsWith("/")))
+    throw invalid(`its path must begin with "/", such as "/users/:id"`);
+  if (methods === undefined) return;
+  if (signature !== "http")
+    throw invalid(`a ${signature} function is called by POST alone, so it takes no methods`);
+  if (!Array.isArray(methods) || methods.length === 0)
+    throw invalid(`its methods must be a list, such as ["GET"]`);
+  const bad = methods.find((method) => !METHODS.includes(String(method).toUpperCase()));
+  if (bad !== undefined) throw invalid(`"${bad}" is no HTTP method`);
 }
 
 // The first frame that is not in this file belongs to the user.

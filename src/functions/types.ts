@@ -5,13 +5,24 @@ import type * as express from "express";
 
 import type { FunctionContext } from "../core/function-context";
 import type { Logger } from "../core/log";
+import type { TraceContext } from "../core/trace";
 
 export type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
 
-/** Express's request, plus the bytes of the body. */
+/** Express's request, plus what belongs to the invocation. */
 export interface Request extends express.Request {
   /** The body as it arrived (inflated); undefined when there is none. */
   rawBody?: Buffer;
+  /** The caller's `function-execution-id`, else one of our own. */
+  executionId?: string;
+  /** The caller's span by `X-Cloud-Trace-Context`. */
+  spanId?: string;
+  /** Its signal is aborted when the caller is gone, the deadline is over, or the process must end. */
+  abortController?: AbortController;
+  /** The same signal. */
+  signal: AbortSignal;
+  /** Writes lines that carry the ids of the invocation and its trace. */
+  log: Logger;
 }
 
 export type Response = express.Response;
@@ -37,10 +48,98 @@ export type Callback = (error?: unknown, result?: unknown) => void;
 // biome-ignore lint/suspicious/noExplicitAny: the user knows what their input carries
 export type OpenFunction = (ctx: OpenFunctionContext, data: any) => unknown;
 
+/** `(request)`: gets the body of a POST, and what it returns is the answer. */
+export type TypedFunction<I = unknown, O = unknown> = (request: I) => O | Promise<O>;
+
+/** A typed function with a format of its own. */
+export interface TypedHandler<I = unknown, O = unknown> {
+  handler: TypedFunction<I, O>;
+  /** Default: JSON. */
+  format?: TypedFormat<I, O>;
+}
+
+/** How a typed function's request is read and its response written. A throw of `deserializeRequest` is 400. */
+export interface TypedFormat<I = unknown, O = unknown> {
+  deserializeRequest(request: InvocationRequest): I | Promise<I>;
+  serializeResponse(writer: InvocationResponse, response: O): void | Promise<void>;
+}
+
+export interface InvocationRequest {
+  /** The body as text, if there is one. */
+  body(): string | undefined;
+  header(name: string): string | undefined;
+}
+
+export interface InvocationResponse {
+  setHeader(name: string, value: string): void;
+  write(chunk: string | Buffer): void;
+  end(chunk?: string | Buffer): void;
+}
+
+/** OpenFunction's name for what its functions are given. */
+export type OpenFunctionRuntime = OpenFunctionContext;
+
+/** Any function that can be served. */
+export type HandlerFunction<T = unknown> =
+  | HttpFunction
+  | CloudEventFunction<T>
+  | CloudEventFunctionWithCallback<T>
+  | OpenFunction;
+
 /** The calling conventions. */
-export type SignatureType = "http" | "cloudevent" | "openfunction";
+export type SignatureType = "http" | "cloudevent" | "typed" | "openfunction";
 
 export type UserFunction = (...args: never[]) => unknown;
+
+/** What a registration may say beside name and function. */
+export interface FunctionOptions {
+  /**
+   * The path it answers, in Express 5's syntax: `/users/:id`, `/files/*path`. Default: every path when it is the only
+   * function, else `/NAME` and all below.
+   */
+  path?: string;
+  /** The methods it answers; HEAD comes with GET. Default: all. http functions only. */
+  methods?: string[];
+}
+
+/**
+ * Runs around the function: `next()` calls the next hook, at last the function, and resolves to what it returned.
+ * Without `next()` the function is not called, and what the hook returns is the result. After `next()` a returned
+ * value replaces the function's, `undefined` leaves it. A throw fails the invocation as one of the function would.
+ *
+ *     functions.use(async (invocation, next) => {
+ *       const started = performance.now();
+ *       await next();
+ *       invocation.log.info(`took ${performance.now() - started} ms`);
+ *     });
+ */
+export type Hook = (invocation: HookInvocation, next: () => Promise<unknown>) => unknown;
+
+/** What a hook sees of an invocation. */
+export interface HookInvocation {
+  /** In log lines too. */
+  readonly id: string;
+  /** Name of the function. */
+  readonly function: string;
+  readonly signature: string;
+  /** `http`, `binding:NAME` or `topic:PUBSUB/TOPIC`. */
+  readonly trigger: string;
+  /** What the function is called with; entries may be changed before `next()`. */
+  readonly args: unknown[];
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** State of this invocation, empty at its start; `ctx.locals` is the same object. */
+  readonly locals: Record<string, unknown>;
+  /** Where the call stands in its caller's trace, when headers say so. */
+  readonly trace: TraceContext | undefined;
+  /** Undefined for deliveries. */
+  readonly req: Request | undefined;
+  readonly res: Response | undefined;
+  /** The CloudEvent, for functions and deliveries that come with one. */
+  readonly event: CloudEvent | undefined;
+  /** For `(ctx, data)` functions. */
+  readonly ctx: OpenFunctionContext | undefined;
+}
 
 /** One output's result of {@link OpenFunctionContext.send}. */
 export type SendResult = PromiseSettledResult<SendReply>;
@@ -94,8 +193,12 @@ export interface OpenFunctionContext extends FunctionContext {
   /** Aborted when the caller is gone or the process must end. */
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Free for user code; empty at the start of every invocation. */
+  /** Free for user code and hooks; empty at the start of every invocation. */
   readonly locals: Record<string, unknown>;
+  /** What the function threw, for plugins that run after it. */
+  readonly error: unknown;
+  /** A plugin of the folder `plugins/`, by its name. */
+  getPlugin(name: string): PluginInstance | undefined;
   /**
    * Sends to one output, or to all of them without a name.
    *
@@ -107,3 +210,18 @@ export interface OpenFunctionContext extends FunctionContext {
   /** A ready client of the Dapr SDK for everything else, one a process; loaded at the first call. */
   dapr(): Promise<DaprClient>;
 }
+
+/** An instance of a class of the folder `plugins/`. */
+export interface PluginInstance {
+  readonly name: string;
+  readonly version: string;
+  /** A member of the plugin, by a path with dots. */
+  get(path: string): unknown;
+  /** Runs before the function; a failure is logged, and the function is called all the same. */
+  execPreHook?(ctx: OpenFunctionContext, plugins: Plugins): unknown;
+  /** Runs after the function, also after a failed one: `ctx.error` says so. */
+  execPostHook?(ctx: OpenFunctionContext, plugins: Plugins): unknown;
+}
+
+/** All plugins of the process, by name, in the order in which they were loaded. */
+export type Plugins = Readonly<Record<string, PluginInstance>>;

@@ -5,7 +5,8 @@ import type { Readable } from "node:stream";
 
 import { frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
-import type { NewsItem, ParentMessage, ServedFunction, WorkerMessage } from "./messages";
+import type { ServedFunction } from "../serving/options";
+import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
 
 export interface InstanceSpec {
   /** Name of the function, as the user knows it. */

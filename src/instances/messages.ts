@@ -1,15 +1,9 @@
 /** What a worker and the process that started it say to each other over the IPC channel. */
 import type { ErrorDescription } from "../core/log";
+import type { ServedFunction } from "../serving/options";
 import type { NewsItem } from "../telemetry/channels";
 
 export type { NewsItem } from "../telemetry/channels";
-
-export interface ServedFunction {
-  name: string;
-  signature: string;
-  /** Path below the address. */
-  path: string;
-}
 
 export type WorkerMessage =
   | { type: "ready"; address: string; functions: ServedFunction[] }

@@ -5,10 +5,8 @@ import { asFrameworkError } from "../core/errors";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
 import { configureLog, describeError, logError, throwProblems } from "../core/log";
 import { logSettingsOf, readServeFlags } from "../core/read-flags";
-import { loadFunction } from "../functions/load";
-import { parseFunctionContext } from "../manifest/function-context";
-import { installGuard } from "../serving/guard";
-import { type ListenAddress, serve } from "../serving/serve";
+import { serveFromFlags } from "../serving/from-flags";
+import type { ListenAddress } from "../serving/listen";
 import { channelNames, listen } from "../telemetry/channels";
 import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
 
@@ -29,26 +27,20 @@ async function main(): Promise<void> {
   process.on("disconnect", () => void lifecycle.stop("the parent is gone"));
   if (!process.connected) return lifecycle.stop("the parent is gone");
   try {
-    const { values, problems } = readServeFlags([], process.env);
+    const flags = readServeFlags([], process.env);
+    const { values, problems } = flags;
     configureLog(logSettingsOf("serve", values));
     throwProblems(problems);
     startWatchdog(values["grace-period"], lifecycle); // before the user's module, which may block for ever
-    const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
-    const loaded = await loadFunction({ source: values.source, target: values.target });
-    installGuard(lifecycle);
     passNewsOn(lifecycle);
-    const running = await serve({
-      loaded,
-      context,
-      signature: values["signature-type"],
-      listen: listenAddress(process.env.FF_LISTEN),
-      bodyLimit: values["body-limit"],
-      gracePeriod: () => grace ?? values["grace-period"],
+    const { address, functions } = await serveFromFlags({
+      flags,
       lifecycle,
       env: process.env,
+      address: listenAddress(process.env.FF_LISTEN),
+      gracePeriod: () => grace ?? values["grace-period"],
     });
-    const { name, signature, address } = running;
-    tell({ type: "ready", address, functions: [{ name, signature, path: "/" }] });
+    tell({ type: "ready", address, functions: [...functions] });
   } catch (err) {
     tell({ type: "failed", ...describeError(asFrameworkError(err)) }, () =>
       process.exit(exitCodes.cannotStart),

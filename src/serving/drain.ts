@@ -2,58 +2,93 @@
 import type { Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
+import { abortAll } from "../core/invocation";
 import { log } from "../core/log";
+import { replyProblem } from "../core/reply";
+import { failureHeaders } from "../signatures/reply";
 
 /** Milliseconds in which a kept-alive connection may still send a request, which is answered with `Connection: close`. */
 const lingering = 200;
 const idleCheck = 50; // ms
 
-/**
- * Watches the connections of a server from its beginning; the returned function stops accepting, finishes what is in
- * flight, and cuts what is left after the grace period (seconds).
- */
-export function prepareDrain(server: Server): (gracePeriod: number) => Promise<void> {
+export interface Drain {
+  /**
+   * Stops accepting, finishes what is in flight, and cuts what is left after the grace period (seconds). After a crash
+   * those that are cut get a 500 first.
+   */
+  finish(gracePeriod: number, options: { crashed: boolean }): Promise<void>;
+  /** Answers every open request 500, where nothing is sent yet; works in the last moment of the process too. */
+  failOpen(why: string): void;
+}
+
+/** Watches the connections of a server from its beginning. */
+export function prepareDrain(server: Server): Drain {
   const connections = new Set<Socket>();
   server.on("connection", (socket) => {
     connections.add(socket);
     socket.once("close", () => connections.delete(socket));
   });
 
-  return (gracePeriod) =>
-    new Promise((resolve) => {
-      announceClose(server, connections);
-      // A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened
-      // ahead and has said nothing yet (browsers, pools) is not idle in Node's eyes.
-      const closeIdle = () => {
-        server.closeIdleConnections();
-        for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-      };
-      let idle: NodeJS.Timeout;
-      const linger = setTimeout(() => {
-        closeIdle();
-        idle = setInterval(closeIdle, idleCheck);
-      }, lingering);
-      const deadline = setTimeout(() => {
-        log.warn(`The grace period is over: ${connections.size} connections are cut.`);
-        for (const socket of connections) socket.destroy();
-      }, gracePeriod * 1000);
-      // Not http's own close, which cuts idle connections at once: a client may be sending on one just now.
-      NetServer.prototype.close.call(server, () => {
-        clearTimeout(linger);
-        clearInterval(idle);
-        clearTimeout(deadline);
-        resolve();
-      });
+  return {
+    finish: (gracePeriod, options) => finish(server, connections, gracePeriod, options),
+    failOpen: (why) => failOpen(connections, why),
+  };
+}
+
+function failOpen(connections: ReadonlySet<Socket>, why: string): void {
+  for (const res of openResponses(connections)) {
+    if (res.headersSent) continue;
+    res.shouldKeepAlive = false;
+    replyProblem(res, 500, why, { headers: failureHeaders("crash") });
+  }
+}
+
+function finish(
+  server: Server,
+  connections: ReadonlySet<Socket>,
+  gracePeriod: number,
+  { crashed }: { crashed: boolean },
+): Promise<void> {
+  return new Promise((resolve) => {
+    announceClose(server, connections);
+    // A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened
+    // ahead and has said nothing yet (browsers, pools) is not idle in Node's eyes.
+    const closeIdle = () => {
+      server.closeIdleConnections();
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+    };
+    let idle: NodeJS.Timeout;
+    const linger = setTimeout(() => {
+      closeIdle();
+      idle = setInterval(closeIdle, idleCheck);
+    }, lingering);
+    const deadline = setTimeout(() => {
+      log.warn(`The grace period is over: ${connections.size} connections are cut.`);
+      abortAll(new Error("The process ends: the grace period is over."));
+      if (crashed) failOpen(connections, "The process has crashed.");
+      for (const socket of connections) socket.destroySoon(); // what is written already still goes out
+    }, gracePeriod * 1000);
+    // Not http's own close, which cuts idle connections at once: a client may be sending on one just now.
+    NetServer.prototype.close.call(server, () => {
+      clearTimeout(linger);
+      clearInterval(idle);
+      clearTimeout(deadline);
+      resolve();
     });
+  });
 }
 
 // RFC 9112 §9.6: the last answer on a connection says so.
 function announceClose(server: Server, connections: ReadonlySet<Socket>): void {
-  for (const socket of connections) {
-    const { _httpMessage: open } = socket as Socket & { _httpMessage?: ServerResponse | null };
-    if (open && !open.headersSent) open.shouldKeepAlive = false;
-  }
+  for (const res of openResponses(connections)) if (!res.headersSent) res.shouldKeepAlive = false;
   server.prependListener("request", (_req, res) => {
     res.shouldKeepAlive = false;
   });
+}
+
+function* openResponses(connections: ReadonlySet<Socket>): Iterable<ServerResponse> {
+  for (const socket of connections) {
+    const { _httpMessage: res } = socket as Socket & { _httpMessage?: ServerResponse | null };
+    if (res) yield res;
+  }
 }

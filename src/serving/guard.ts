@@ -1,24 +1,56 @@
 /** Errors that no promise and no try catches: the invocation they belong to fails, or the process ends. */
+import type { Server } from "node:http";
+
 import { frameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { exitCodes, type Lifecycle } from "../core/lifecycle";
 import { logError } from "../core/log";
+
+let isInstalled = false;
 
 /**
  * Inside an invocation: it is answered as failed, and the process lives. Outside of any: what is in flight is
  * finished within the grace period, then the process ends with exit code 16.
  */
 export function installGuard(lifecycle: Lifecycle): void {
+  if (isInstalled) return; // one guard for all that a process serves
+  isInstalled = true;
   const onError = (thrown: unknown) => {
-    // The failing work's store is the current one here (observed on Node 20, 22, 24).
-    const invocation = currentInvocation();
-    if (invocation?.fail && !invocation.settled) return failSafely(invocation, thrown);
-    if (invocation) return logError(thrown, { function: invocation.function, invocation: invocation.id });
+    if (failInvocation(thrown)) return;
     logError(frameworkError("FF_PROCESS_CRASHED", { why: messageOf(thrown) }, { cause: thrown }));
     void lifecycle.stop("an error outside of any invocation", exitCodes.crashed);
   };
   process.on("uncaughtException", onError);
   process.on("unhandledRejection", onError);
+}
+
+/**
+ * The same inside of a test runner, while a server listens: its own handlers see nothing of an error that belongs to
+ * an invocation, and everything else. Jest gives tests a `process` of their own, where this does nothing.
+ */
+export function guardTests(server: Server): void {
+  const { emit } = process;
+  const guarded = function (this: unknown, event: string, ...args: unknown[]): boolean {
+    const isError = event === "uncaughtException" || event === "unhandledRejection";
+    if (isError && failInvocation(args[0])) return true;
+    return Reflect.apply(emit, process, [event, ...args]);
+  };
+  server.once("listening", () => {
+    process.emit = guarded as typeof process.emit;
+  });
+  server.once("close", () => {
+    if (process.emit === guarded) process.emit = emit;
+  });
+}
+
+/** False when the running code belongs to no invocation. */
+function failInvocation(thrown: unknown): boolean {
+  // The failing work's store is the current one here (observed on Node 20, 22, 24).
+  const invocation = currentInvocation();
+  if (!invocation) return false;
+  if (invocation.fail && !invocation.settled) failSafely(invocation, thrown);
+  else logError(thrown, { function: invocation.function, invocation: invocation.id });
+  return true;
 }
 
 // An error in this handler would end the process on the spot.

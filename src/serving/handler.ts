@@ -1,42 +1,72 @@
-/** What runs per request of a sync function: method, body, invocation, signature. */
+/** What runs per request of one function: method, a place, the invocation and its clock, the body, the signature. */
 import { frameworkError } from "../core/errors";
 import { Invocation, runInvocation } from "../core/invocation";
-import { replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
 import type { Signature, Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody } from "./body";
+import type { Concurrency } from "./concurrency";
+import { startDeadline } from "./deadline";
 import { reportInvocation } from "./news";
-import { refuse } from "./refuse";
+import { acceptsMethod, refuse, refuseMethod } from "./refuse";
+import { defineInvocationFields, invocationOf } from "./request";
 import type { RequestHandler } from "./server";
+
+export interface RequestLimits {
+  /** Bytes; larger bodies are 413. */
+  bodyLimit: number;
+  /** `stream`: the body of an http function is left to it. */
+  bodyMode: "parse" | "stream";
+  /** Seconds until 504; 0 = for ever. */
+  timeout: number;
+}
 
 export interface HandlerOptions {
   target: Target;
   signature: Signature;
-  /** Bytes; larger bodies are 413. */
-  bodyLimit: number;
+  limits: RequestLimits;
+  /** In upper case; default: those of the signature. */
+  methods?: readonly string[] | undefined;
+  /** Counts what is in flight; undefined when nobody asks. */
+  concurrency?: Concurrency | undefined;
+  /** Sees every invocation as it begins. */
+  onInvocation?: ((invocation: Invocation) => void) | undefined;
 }
 
-export function createHandler({ target, signature, bodyLimit }: HandlerOptions): RequestHandler {
+export function createHandler(options: HandlerOptions): RequestHandler {
+  const { target, signature, limits, concurrency, onInvocation } = options;
+  const { name, function: fn } = target;
+  const { bodyLimit, timeout } = limits;
   const call = signature.create(target);
-  const { methods } = signature;
-  const run = (invocation: Invocation, req: Request, res: Response) => {
-    if (hasListeners("invocation")) reportAtEnd(invocation, res);
+  const { methods = signature.methods } = options;
+  const readsBody = signature.body === "raw" || limits.bodyMode === "parse";
+  const isApplication = signature.name === "http" && fn.length >= 3;
+
+  const run = (invocation: Invocation, req: Request, res: Response) =>
     runInvocation(invocation, call, invocation, req, res);
-  };
 
   return (req, res) => {
-    if (methods && !methods.includes(req.method)) return refuseMethod(req, res, methods);
-    const invocation = new Invocation(target.name, signature.name, "http", res);
-    if (!hasBody(req)) return run(invocation, req, res);
+    if (methods && !acceptsMethod(methods, req.method)) return refuseMethod(req, res, methods);
+    if (concurrency && !concurrency.tryEnter()) return refuseBusy(res, concurrency);
+    const invocation = new Invocation(name, signature.name, "http", res);
+    (req as Carrier)[invocationOf] = invocation;
+    (res as unknown as Carrier)[invocationOf] = invocation;
+    if (isApplication) defineInvocationFields(req); // it is going to replace the request's prototype
+    onInvocation?.(invocation);
+    if (concurrency || timeout > 0 || hasListeners("invocation"))
+      watch(invocation, res, timeout, concurrency);
+    if (!readsBody || !hasBody(req)) return run(invocation, req, res);
 
     readBody(req, bodyLimit, (failed, bytes) => {
+      if (invocation.settled) return; // the deadline was over first
       const err = failed ?? fillBody(req, bytes, signature);
       if (err) refuse(res, err);
       else run(invocation, req, res);
     });
   };
 }
+
+type Carrier = { [invocationOf]?: Invocation | undefined };
 
 // Express 4's body-parser looks for `_body` and would wait for ever on a stream that is read already.
 function fillBody(req: Request, bytes: Buffer, signature: Signature): unknown {
@@ -50,15 +80,33 @@ function fillBody(req: Request, bytes: Buffer, signature: Signature): unknown {
   }
 }
 
-function refuseMethod(req: Request, res: Response, allowed: readonly string[]): void {
-  const err = frameworkError("FF_METHOD_NOT_ALLOWED", { method: req.method, allowed: [...allowed] });
-  replyText(res, 405, err.message, { Allow: allowed.join(", ") });
+// RFC 6585 §4: Retry-After says when it may be worth another try.
+function refuseBusy(res: Response, { max }: Concurrency): void {
+  refuse(res, frameworkError("FF_CONCURRENCY_EXCEEDED", { limit: max }), { "Retry-After": "1" });
 }
 
-function reportAtEnd(invocation: Invocation, res: Response): void {
+/** Follows an invocation to the end of its response: its clock, its place, the news of it. */
+function watch(
+  invocation: Invocation,
+  res: Response,
+  timeout: number,
+  concurrency: Concurrency | undefined,
+): void {
   const started = performance.now();
+  const stopClock =
+    timeout > 0 ? startDeadline(invocation, timeout, (err) => refuseLate(invocation, res, err)) : undefined;
   res.once("close", () => {
+    stopClock?.();
+    concurrency?.leave();
+    if (!hasListeners("invocation")) return;
     const failed = invocation.error !== undefined || res.statusCode >= 500 || !res.writableFinished;
     reportInvocation(invocation, { started, outcome: failed ? "error" : "ok", status: res.statusCode });
   });
+}
+
+// The body has not come in time, so the function was not called: nothing of it failed, but nothing more is read.
+function refuseLate(invocation: Invocation, res: Response, err: Error): void {
+  invocation.settled = true;
+  invocation.error = err;
+  refuse(res, err, { Connection: "close" });
 }

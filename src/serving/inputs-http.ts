@@ -16,6 +16,8 @@ import { failureHeaders } from "../signatures/reply";
 import type { Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { readBody } from "./body";
+import type { Concurrency } from "./concurrency";
+import { startDeadline } from "./deadline";
 import {
   chooseRoute,
   findRoutes,
@@ -27,10 +29,17 @@ import {
 } from "./input-routes";
 import { reportInvocation } from "./news";
 import { refuse } from "./refuse";
+import type { Reserved } from "./reserved";
 
 export interface InputsOptions {
   target: Target & { context: FunctionContext };
   bodyLimit: number;
+  /** Seconds until a call that goes on counts as failed, so that its message is delivered again; 0 = for ever. */
+  timeout: number;
+  /** Deliveries above the limit wait; undefined when nobody counts. */
+  concurrency: Concurrency | undefined;
+  /** What is answered before any delivery. */
+  reserved: Reserved | undefined;
   /** APP_API_TOKEN: when set, the sidecar must send it as `dapr-api-token`. */
   token: string | undefined;
   isStopping: () => boolean;
@@ -41,33 +50,42 @@ interface Delivery {
   event?: CloudEvent | undefined;
 }
 
-export function createInputsHandler({ target, bodyLimit, token, isStopping }: InputsOptions) {
+export function createInputsHandler(options: InputsOptions) {
+  const { target, bodyLimit, timeout, concurrency, reserved, token, isStopping } = options;
   const routes = routesOf(target.context);
   const subscriptions = JSON.stringify(subscriptionsOf(target.context));
   const call = createOpenFunctionCall(target);
 
-  function deliver(
-    candidates: readonly Route[],
-    req: IncomingMessage,
-    res: ServerResponse,
-    rawBody: Buffer,
-  ): void {
-    const route = chooseRoute(candidates, req, rawBody);
+  function accept(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
+    if (!concurrency) return deliver(route, req, res, rawBody);
+    const start = () => {
+      if (res.closed) return concurrency.leave(); // the sidecar has given up on it
+      res.once("close", () => concurrency.leave());
+      deliver(route, req, res, rawBody);
+    };
+    if (!concurrency.enter(start)) refuseFull(res, route, concurrency.queue);
+  }
+
+  function deliver(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
     const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
     const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
     const started = hasListeners("invocation") ? performance.now() : undefined;
+    // The function is under way when the time is over, so there is always something to fail.
+    const stopClock = timeout > 0 ? startDeadline(invocation, timeout, () => undefined) : undefined;
     const origin: Origin = { input: new Input(route, req), event, rawBody };
 
     const report = (outcome: "ack" | "retry") => {
       if (started !== undefined) reportInvocation(invocation, { started, outcome, status: res.statusCode });
     };
     const failed = (thrown: unknown) => {
+      stopClock?.();
       invocation.error = thrown;
       logError(thrown, { function: target.name, invocation: invocation.id, trigger: route.trigger });
       replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(thrown));
       report("retry");
     };
     const done = (value: unknown) => {
+      stopClock?.();
       try {
         replyAck(res, route, value);
       } catch (err) {
@@ -79,6 +97,7 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
   }
 
   return (req: IncomingMessage, res: ServerResponse): void => {
+    if (reserved?.(req, res)) return;
     const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
     const { method } = req;
     if (method === "GET" && path === "/healthz")
@@ -94,7 +113,9 @@ export function createInputsHandler({ target, bodyLimit, token, isStopping }: In
       return replyBytes(res, isBound ? 200 : 404, undefined, "");
     }
     if (method !== "POST" || candidates === undefined) return refuseRoute(res, method ?? "", path, routes);
-    readBody(req, bodyLimit, (err, bytes) => (err ? refuse(res, err) : deliver(candidates, req, res, bytes)));
+    readBody(req, bodyLimit, (err, bytes) =>
+      err ? refuse(res, err) : accept(chooseRoute(candidates, req, bytes), req, res, bytes),
+    );
   };
 }
 
@@ -124,6 +145,14 @@ function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void 
 function replyRetry(res: ServerResponse, { caller }: Route, why: string): void {
   if (caller === "announced") return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failed);
   replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failed);
+}
+
+// In the caller's words: a sidecar that is told RETRY delivers again.
+function refuseFull(res: ServerResponse, route: Route, limit: number): void {
+  const err = frameworkError("FF_QUEUE_FULL", { limit });
+  log.warn(`${err.code} ${err.message}`);
+  if (route.caller === "announced") replyBytes(res, 200, "application/json", '{"status":"RETRY"}');
+  else refuse(res, err, { "Retry-After": "1" });
 }
 
 function replyBytes(

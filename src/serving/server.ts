@@ -9,27 +9,37 @@
 import { createServer as createHttpServer, IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
+import { frameworkError } from "../core/errors";
 import { hasHeader } from "../core/http";
+import { currentInvocation, type Invocation, runInvocation } from "../core/invocation";
+import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
 import { loadExpress } from "./express";
+import { refuse } from "./refuse";
+import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
+import type { Reserved } from "./reserved";
+import { serverTimeouts } from "./timeouts";
 
 const express = loadExpress();
 
 export type RequestHandler = (req: Request, res: Response) => void;
 
-export interface ServerOptions {
+export interface FunctionServerOptions {
   handle: RequestHandler;
+  /** What is answered before any function. */
+  reserved?: Reserved | undefined;
   /** What `res.locals.context` is; functions of the upstream framework look there. */
   context?: unknown;
 }
 
 /** A server that does not listen yet. */
-export function createServer({ handle, context }: ServerOptions): Server {
+export function createFunctionServer({ handle, reserved, context }: FunctionServerOptions): Server {
   const { FunctionRequest, FunctionResponse } = createMessageClasses(createAppSettings(express), context);
   const server = createHttpServer(
     {
+      ...serverTimeouts,
       IncomingMessage: FunctionRequest,
       ServerResponse: FunctionResponse as unknown as typeof ServerResponse,
     },
@@ -37,10 +47,28 @@ export function createServer({ handle, context }: ServerOptions): Server {
       const fields = req as unknown as { res: unknown; originalUrl: unknown };
       fields.res = res;
       fields.originalUrl = req.url;
+      if (reserved?.(req, res)) return;
+      const url = req.url as string;
+      if (url.includes("%") && !isDecodable(url)) return refusePath(res, url);
       handle(req as unknown as Request, res as unknown as Response);
     },
   );
   return server.setTimeout(0); // a function may take its time: deadlines are the guard's business
+}
+
+// Express's router, and so the original frameworks, answer a path that cannot be decoded 400. A query may hold anything.
+function isDecodable(url: string): boolean {
+  const [path = ""] = url.split("?", 1);
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refusePath(res: ServerResponse, url: string): void {
+  refuse(res, frameworkError("FF_PATH_MALFORMED", { path: url.split("?", 1)[0] as string }));
 }
 
 function createMessageClasses(app: AppSettings, context: unknown) {
@@ -49,13 +77,17 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     res: unknown = undefined;
     body: unknown = undefined;
     rawBody: Buffer | undefined = undefined;
-    params: Record<string, string> = {};
     baseUrl = "";
     originalUrl: string | undefined = undefined;
+    [invocationOf]: Invocation | undefined = undefined;
     declare app: AppSettings;
 
     constructor(socket: Socket) {
       super(socket);
+    }
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return emitWithin(this, super.emit, event, args);
     }
   }
 
@@ -63,6 +95,11 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     declare app: AppSettings;
     /** What `send` has written in one go; Node keeps no record of such headers. */
     sentHeaders: Record<string, number | string> | undefined = undefined;
+    [invocationOf]: Invocation | undefined = undefined;
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return emitWithin(this, super.emit, event, args);
+    }
 
     override getHeader(name: string) {
       return super.getHeader(name) ?? this.sentHeaders?.[name.toLowerCase()];
@@ -86,11 +123,42 @@ function createMessageClasses(app: AppSettings, context: unknown) {
   define(FunctionRequest.prototype, "app", app);
   define(FunctionResponse.prototype, "app", app);
   define(FunctionResponse.prototype, "send", send);
+  defineInvocationFields(FunctionRequest.prototype);
+  defineLazily(FunctionRequest.prototype, "params", paramsOf);
   defineLazily(FunctionRequest.prototype, "next", (req: Request) => nextOf(req, req.res as Response));
   defineLazily(FunctionResponse.prototype, "locals", () =>
     Object.assign(Object.create(null), context && { context }),
   );
   return { FunctionRequest, FunctionResponse };
+}
+
+type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
+
+/**
+ * Node emits what comes from the socket (data, a client that leaves) outside of the invocation. Listeners belong to it:
+ * for their errors, and for what they log.
+ */
+function emitWithin(
+  emitter: { [invocationOf]: Invocation | undefined },
+  emit: Emit,
+  event: string | symbol,
+  args: unknown[],
+): boolean {
+  const invocation = emitter[invocationOf];
+  if (invocation === undefined || currentInvocation() !== undefined)
+    return emit.call(emitter, event, ...args);
+  return runInvocation(invocation, () => emit.call(emitter, event, ...args));
+}
+
+/**
+ * Every path belongs to the function, which Express 5 writes as `/{*splat}` and Express 4 as `/*`: the parameters of
+ * both.
+ */
+function paramsOf(req: Request): Record<string, unknown> {
+  const path = decodePercent((req.url.split("?", 1)[0] as string).slice(1));
+  const params = Object.create(null);
+  if (path !== "") params.splat = path.split("/");
+  return Object.defineProperty(params, "0", { value: path, configurable: true, writable: true });
 }
 
 type PlainResponse = ServerResponse & {
@@ -127,24 +195,3 @@ function isPlain(res: PlainResponse, type: unknown): type is string | undefined 
 }
 
 const conditionalHeaders = ["if-none-match", "if-modified-since"];
-
-function define(prototype: object, name: string, value: unknown): void {
-  Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: true });
-}
-
-// Made at the first read; an assignment replaces it, as for any other property.
-function defineLazily<T>(prototype: object, name: string, make: (target: T) => unknown): void {
-  const assign = function (this: object, value: unknown) {
-    define(this, name, value);
-  };
-  Object.defineProperty(prototype, name, {
-    configurable: true,
-    enumerable: true,
-    get(this: object & T) {
-      const value = make(this);
-      define(this, name, value);
-      return value;
-    },
-    set: assign,
-  });
-}

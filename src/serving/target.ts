@@ -2,25 +2,33 @@
 import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
 import { sidecarFrom } from "../dapr/sidecar";
-import type { FunctionContext, UserFunction } from "../functions/types";
+import type { FunctionContext, Hook, Plugins, UserFunction } from "../functions/types";
+import { createPluginHook } from "../signatures/plugins";
 import type { Target } from "../signatures/signature";
 
 export interface TargetOptions {
   name: string;
   function: UserFunction;
   context: FunctionContext | undefined;
+  /** Around every call, outermost first; plugins run inside of them. */
+  hooks: readonly Hook[];
+  plugins: Plugins;
   env: NodeJS.ProcessEnv;
 }
 
 /** Opens no connection. Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
-export function createTarget({ name, function: fn, context, env }: TargetOptions): Target {
+export function createTarget({ name, function: fn, context, hooks, plugins, env }: TargetOptions): Target {
   const sidecar = sidecarFrom(env);
-  return {
+  const target: Target = {
     name,
     function: fn,
     context,
     outputs: createOutputs(context?.outputs ?? {}, sidecar),
     dapr: createDaprSdk(sidecar),
+    hooks,
+    plugins,
     production: env.NODE_ENV === "production",
   };
+  const pluginHook = createPluginHook(target);
+  return pluginHook ? { ...target, hooks: [...hooks, pluginHook] } : target;
 }

@@ -1,33 +1,71 @@
-/** Functions and servers for tests of user code. Nothing here listens, installs handlers or reads files. */
+/** Functions and servers for tests of user code: what is served is what the command serves. */
 import type { Server } from "node:http";
 
 import { frameworkError } from "../core/errors";
-import { registry } from "../functions/registry";
+import type { Invocation } from "../core/invocation";
+import type { Outputs } from "../dapr/outputs";
+import { registeredHooks } from "../functions/hooks";
+import { type Registration, registry } from "../functions/registry";
 import type { UserFunction } from "../functions/types";
-import { signatures } from "../signatures/table";
-import { createHandler } from "./handler";
-import { createServer } from "./server";
-import { createTarget } from "./target";
-
-const bodyLimit = 1024 ** 3;
+import { guardTests } from "./guard";
+import { type SyncOptions, syncServer } from "./servers";
 
 /** The function registered under a name, or undefined. */
 export function getFunction(name: string): UserFunction | undefined {
   return registry().get(name)?.function;
 }
 
-/** A server for a registered function that does not listen yet: fits supertest. Error: FF_TARGET_NOT_FOUND. */
+/**
+ * A server for a registered function that does not listen yet: fits supertest. Hooks, ignored routes, path and methods
+ * are those of the command, with its defaults. Error: FF_TARGET_NOT_FOUND.
+ */
 export function getTestServer(name: string): Server {
+  return createTestServer(registrationOf(name));
+}
+
+/** Error: FF_TARGET_NOT_FOUND. */
+export function registrationOf(name: string): Registration {
   const registered = registry().get(name);
-  if (!registered) {
-    throw frameworkError("FF_TARGET_NOT_FOUND", {
-      target: name,
-      file: "the loaded modules",
-      known: [...registry().keys()],
-    });
-  }
-  const target = createTarget({ name, function: registered.function, context: undefined, env: process.env });
-  return createServer({
-    handle: createHandler({ target, signature: signatures[registered.signature], bodyLimit }),
+  if (registered) return registered;
+  throw frameworkError("FF_TARGET_NOT_FOUND", {
+    target: name,
+    file: "the loaded modules",
+    known: [...registry().keys()],
   });
 }
+
+export interface TestServerOptions {
+  /** In place of those of the function context. */
+  outputs?: Outputs;
+  onInvocation?: (invocation: Invocation) => void;
+}
+
+export function createTestServer(registered: Registration, options: TestServerOptions = {}): Server {
+  const closers: (() => unknown)[] = [];
+  const { server } = syncServer({
+    options: {
+      ...testSettings,
+      ...options,
+      functions: [{ ...registered, file: registered.place }],
+      signature: registered.signature,
+      hooks: registeredHooks(),
+      env: process.env,
+      lifecycle: { onStop: (close) => closers.push(close), isStopping: false },
+    },
+    concurrency: undefined,
+    metrics: undefined,
+  });
+  server.once("close", () => {
+    for (const close of closers) close();
+  });
+  guardTests(server);
+  return server;
+}
+
+const testSettings: Pick<SyncOptions, "context" | "plugins" | "limits" | "ignoredRoutes" | "health"> = {
+  context: undefined,
+  plugins: {},
+  limits: { bodyLimit: 1024 ** 3, bodyMode: "parse", timeout: 0 },
+  ignoredRoutes: undefined,
+  health: undefined,
+};

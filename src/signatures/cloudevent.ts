@@ -1,5 +1,6 @@
 /** `(event)` or `(event, callback)`: the returned value is the reply, `undefined` and `null` are 204. */
 import { currentInvocation } from "../core/invocation";
+import { composeHooks } from "../functions/hooks";
 import type { CloudEvent, Request, Response, UserFunction } from "../functions/types";
 import { readCloudEvent } from "./event-request";
 import { sendFailure, sendResult } from "./reply";
@@ -10,15 +11,19 @@ export const cloudevent: Signature = {
   name: "cloudevent",
   methods: ["POST"],
   body: "raw",
-  create({ function: userFunction, production }) {
+  create({ function: userFunction, hooks, production }) {
     const call =
       userFunction.length > 1 ? withCallback(userFunction) : (userFunction as (event: CloudEvent) => unknown);
+    const around = hooks.length > 0 ? composeHooks(hooks, call) : undefined;
 
     return async (invocation, req: Request, res: Response) => {
       const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "error", production });
       invocation.fail = fail;
       try {
-        const result = await call(readCloudEvent(req));
+        const event = readCloudEvent(req);
+        const result = around
+          ? (await around(invocation, { args: [event], event, req, res })).value
+          : await call(event);
         if (!res.headersSent && !invocation.settled) sendResult(res, result ?? undefined);
       } catch (err) {
         fail(err);

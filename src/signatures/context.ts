@@ -5,6 +5,7 @@ import type {
   CloudEvent,
   InvocationInput,
   OpenFunctionContext,
+  PluginInstance,
   Request,
   Response,
   SendOptions,
@@ -25,7 +26,7 @@ export interface Origin {
 export type ContextClass = new (invocation: Invocation, sends: Sends, origin: Origin) => OpenFunctionContext;
 
 /** The class of one target: the fields of its function context stand on the prototype, so a ctx costs one small object. */
-export function createContextClass({ context, dapr }: Target): ContextClass {
+export function createContextClass({ context, dapr, plugins }: Target): ContextClass {
   class InvocationContext {
     readonly input: InvocationInput | undefined;
     readonly event: CloudEvent | undefined;
@@ -34,7 +35,8 @@ export function createContextClass({ context, dapr }: Target): ContextClass {
     readonly res: Response | undefined;
     readonly #invocation: Invocation;
     readonly #sends: Sends;
-    #locals: Record<string, unknown> | undefined;
+    /** What the function threw; plugins that run after it read it. */
+    error: unknown = undefined;
 
     constructor(invocation: Invocation, sends: Sends, { input, event, rawBody, req, res }: Origin) {
       this.input = input;
@@ -59,8 +61,11 @@ export function createContextClass({ context, dapr }: Target): ContextClass {
     }
 
     get locals(): Record<string, unknown> {
-      this.#locals ??= {};
-      return this.#locals;
+      return this.#invocation.locals;
+    }
+
+    getPlugin(name: string): PluginInstance | undefined {
+      return Object.hasOwn(plugins, name) ? plugins[name] : undefined;
     }
 
     send(data: unknown, output?: string, options?: SendOptions): Promise<SendResult[]> {
@@ -79,6 +84,7 @@ export function createContextClass({ context, dapr }: Target): ContextClass {
     "rawBody",
     "req",
     "res",
+    "error",
   ]);
   for (const [field, value] of Object.entries(context ?? {})) {
     if (own.has(field)) continue;

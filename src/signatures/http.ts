@@ -1,6 +1,9 @@
 /** `(req, res)`: Express style. Every method and path belongs to the function. */
 import { isCloudEvent } from "../core/cloudevent";
+import type { Invocation } from "../core/invocation";
+import { composeHooks } from "../functions/hooks";
 import type { HttpFunction, Response } from "../functions/types";
+import { quietExpressApp } from "./express-app";
 import { nextOf, sendFailure, sendResult } from "./reply";
 import type { Signature } from "./signature";
 import { isThenable } from "./thenable";
@@ -8,20 +11,33 @@ import { isThenable } from "./thenable";
 export const http: Signature = {
   name: "http",
   body: "parse",
-  create({ function: userFunction, production }) {
+  create({ function: userFunction, hooks, production }) {
     const fn = userFunction as HttpFunction;
     const declaresResponse = fn.length >= 2;
     const isApplication = fn.length >= 3;
+    quietExpressApp(fn);
+    const around = hooks.length > 0 ? composeHooks(hooks, fn) : undefined;
+    const conclude = (value: unknown, mayAnswerLater: boolean, invocation: Invocation, res: Response) => {
+      const isAnswered = answer(res, value, mayAnswerLater, (err) => invocation.fail?.(err));
+      if (!isAnswered && !production) warnIfSilent(invocation, res);
+    };
 
     return (invocation, req, res) => {
       const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "crash", production });
       invocation.fail = fail;
+      if (around) {
+        const args = isApplication ? [req, res, nextOf(req, res)] : [req, res];
+        // What a hook answers in place of the function is an answer, whatever the function declares.
+        return void around(invocation, { args, req, res }).then(
+          ({ value, isCalled }) => conclude(value, declaresResponse && isCalled, invocation, res),
+          fail,
+        );
+      }
       // Bare call: `this` is undefined, and exactly two arguments arrive unless the function asks for `next`.
       try {
         const result = isApplication ? fn(req, res, nextOf(req, res)) : fn(req, res);
-        if (result === undefined && declaresResponse) return;
-        if (!isThenable(result)) return answer(res, result, declaresResponse, fail);
-        Promise.resolve(result).then((value) => answer(res, value, declaresResponse, fail), fail);
+        if (!isThenable(result)) return conclude(result, declaresResponse, invocation, res);
+        Promise.resolve(result).then((value) => conclude(value, declaresResponse, invocation, res), fail);
       } catch (err) {
         fail(err);
       }
@@ -31,21 +47,39 @@ export const http: Signature = {
 
 /**
  * A returned value is the answer when the function has not given one itself. A function that declares `res` may
- * still answer later, and returns things by accident (`res`, a timer, a stream): those are no answers.
+ * still answer later, and returns things by accident (`res`, a timer, a stream): those are no answers. False when
+ * there is none yet.
  */
 function answer(
   res: Response,
   value: unknown,
-  declaresResponse: boolean,
+  mayAnswerLater: boolean,
   fail: (thrown: unknown) => void,
-): void {
-  if (res.headersSent || res.writableEnded || isPipedInto(res)) return;
-  if (declaresResponse && !isMeantAsAnswer(value)) return;
+): boolean {
+  if (res.headersSent || res.writableEnded || isPipedInto(res)) return true;
+  if (mayAnswerLater && !isMeantAsAnswer(value)) return false;
   try {
     sendResult(res, value);
   } catch (err) {
     fail(err);
   }
+  return true;
+}
+
+const silence = 5_000; // ms
+
+// The most common mistake of all: nothing is sent, nothing returned, and the client waits.
+function warnIfSilent(invocation: Invocation, res: Response): void {
+  if (res.writableEnded || res.headersSent) return;
+  const timer = setTimeout(() => {
+    if (res.headersSent || res.writableEnded) return;
+    const request = `${res.req.method} ${res.req.originalUrl}`;
+    invocation.log.warn(
+      `The function has returned, but ${request} is not answered: call res.send(), or return the answer.`,
+    );
+  }, silence);
+  timer.unref();
+  res.once("close", () => clearTimeout(timer));
 }
 
 // A stream that pipes waits for `unpipe`; its first bytes come later.

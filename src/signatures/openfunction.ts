@@ -1,7 +1,8 @@
 /** `(ctx, data)`: over HTTP POST under runtime Knative; serving/inputs-http calls the same for Dapr's deliveries. */
 import { decodeData, formType, isJson, isText, parseContentType, parseForm } from "../core/content";
 import type { Invocation } from "../core/invocation";
-import type { OpenFunction, Request, Response } from "../functions/types";
+import { composeHooks } from "../functions/hooks";
+import type { OpenFunction, OpenFunctionContext, Request, Response } from "../functions/types";
 import { createContextClass, type Origin } from "./context";
 import { isEventRequest, readCloudEvent } from "./event-request";
 import { sendFailure, sendResult } from "./reply";
@@ -21,6 +22,16 @@ export type OpenFunctionCall = (invocation: Invocation, data: unknown, origin: O
 export function createOpenFunctionCall(target: Target): OpenFunctionCall {
   const fn = target.function as OpenFunction;
   const Context = createContextClass(target);
+  const around = target.hooks.length > 0 ? composeHooks(target.hooks, fn) : undefined;
+  const call = (
+    invocation: Invocation,
+    ctx: OpenFunctionContext,
+    data: unknown,
+    { event, req, res }: Origin,
+  ) =>
+    around
+      ? around(invocation, { args: [ctx, data], ctx, event, req, res }).then(({ value }) => value)
+      : fn(ctx, data);
 
   return (invocation, data, origin, end) => {
     const sends = new Sends(target.outputs, invocation);
@@ -38,7 +49,7 @@ export function createOpenFunctionCall(target: Target): OpenFunctionCall {
     let result: unknown;
     let isLater: boolean;
     try {
-      result = fn(new Context(invocation, sends, origin), data);
+      result = call(invocation, new Context(invocation, sends, origin), data, origin);
       isLater = isThenable(result);
     } catch (err) {
       return void sends.settle().then(

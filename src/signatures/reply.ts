@@ -3,10 +3,10 @@ import { STATUS_CODES } from "node:http";
 
 import { bytesOf } from "../core/bytes";
 import { isCloudEvent } from "../core/cloudevent";
-import { isFrameworkError, messageOf } from "../core/errors";
+import { type FrameworkError, isFrameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
-import { replyText } from "../core/reply";
+import { replyProblem, replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
@@ -23,7 +23,12 @@ export function sendResult(res: Response, value: unknown): void {
   else if (typeof value === "string" || Buffer.isBuffer(value)) res.send(value);
   else if (ArrayBuffer.isView(value)) res.send(bytesOf(value));
   else if (isCloudEvent(value)) sendCloudEvent(res, value);
-  else res.type("application/json").send(jsonOf(value));
+  else sendJson(res, value);
+}
+
+/** Sends any value as JSON, a text too. Throws for what cannot be written so. */
+export function sendJson(res: Response, value: unknown): void {
+  res.type("application/json").send(jsonOf(value));
 }
 
 // Binary content mode of the CloudEvents HTTP binding (§3.1): attributes as ce- headers, data as the body.
@@ -72,24 +77,37 @@ export function sendFailure(
   { word, production }: FailureOptions,
 ): void {
   const status = isFrameworkError(thrown) && thrown.status !== undefined ? thrown.status : 500;
-  if (status !== 500) log.debug(messageOf(thrown), { function: invocation.function });
-  else logError(thrown, { function: invocation.function, invocation: invocation.id });
+  const { function: name, id } = invocation;
+  if (status < 500) log.debug(messageOf(thrown), { function: name });
+  else logError(thrown, { function: name, invocation: id });
   if (invocation.settled || res.writableEnded) return; // answered already: the log line is all there is to do
   invocation.settled = true;
   invocation.error = thrown;
-  const headers = status === 500 ? failureHeaders(word) : {};
   try {
-    replyText(
-      res,
-      status,
-      status === 500 && production ? "Internal Server Error" : messageOf(thrown),
-      headers,
-    );
+    if (status === 500) replyFailure(res, thrown, id, { word, production });
+    else replyFrameworkError(res, thrown as FrameworkError);
   } catch (err) {
     // The function has changed the response so that nothing can be written: the client must not wait for ever.
     logError(err, { function: invocation.function, invocation: invocation.id });
     res.socket?.destroy();
   }
+}
+
+function replyFailure(
+  res: Response,
+  thrown: unknown,
+  id: string,
+  { word, production }: FailureOptions,
+): void {
+  // In production the message stays inside; the id finds it in the log.
+  const text = production ? `Internal Server Error (id ${id})` : messageOf(thrown);
+  replyProblem(res, 500, text, { headers: failureHeaders(word), id });
+}
+
+// A bad request carries no status header, a deadline that is over does.
+function replyFrameworkError(res: Response, err: FrameworkError): void {
+  const { status = 500, message, code } = err;
+  replyProblem(res, status, message, { code, ...(status >= 500 && { headers: failureHeaders("error") }) });
 }
 
 /**

@@ -1,9 +1,8 @@
 /** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { logError } from "../core/log";
+import { TrackedPromise } from "../core/tracked-promise";
 import type { Outputs } from "../dapr/outputs";
 import type { SendOptions, SendReply, SendResult } from "../functions/types";
 
@@ -15,7 +14,7 @@ export interface SendError extends FrameworkError {
 export class Sends {
   readonly #outputs: Outputs;
   readonly #invocation: Invocation;
-  #open: TrackedSend<SendResult[]>[] | undefined; // made at the first send: most invocations of a sink send nothing
+  #open: TrackedPromise<SendResult[]>[] | undefined; // made at the first send: most invocations of a sink send nothing
   #lastOf: Map<string, Promise<unknown>> | undefined;
 
   constructor(outputs: Outputs, invocation: Invocation) {
@@ -25,9 +24,8 @@ export class Sends {
 
   send(data: unknown, output?: string | null, options?: SendOptions | null): Promise<SendResult[]> {
     const work = this.#sendAll(data, output ?? undefined, options ?? {});
-    const tracked = new TrackedSend<SendResult[]>((resolve, reject) => void work.then(resolve, reject));
+    const tracked = TrackedPromise.follow(work);
     if (this.#invocation.settled) void work.catch((err) => this.#reportLate(err));
-    tracked.silence();
     this.#open ??= [];
     this.#open.push(tracked);
     return tracked;
@@ -42,11 +40,7 @@ export class Sends {
   async settle(): Promise<void> {
     let failure: { reason: unknown } | undefined;
     for (let next = this.#open?.shift(); next; next = this.#open?.shift()) {
-      const reason = await next.outcome();
-      if (reason && !next.isTaken) failure ??= reason;
-      // Somebody took the promise further, perhaps into one that nobody looks at. Node tells of that before the next
-      // turn, and the guard fails the invocation before this resolves.
-      if (reason && next.isTaken) await nextTurn();
+      failure ??= await next.unhandledFailure();
     }
     if (failure) throw failure.reason;
   }
@@ -97,34 +91,4 @@ function markSettled(results: SendResult[]): SendResult[] {
 /** True for what `ctx.send` resolved to: returned by a function it counts as undefined, so that one-liners stay 204. */
 export function isSendResult(value: unknown): boolean {
   return typeof value === "object" && value !== null && settledResults.has(value);
-}
-
-/**
- * A promise that knows whether somebody took it further. `await`, `Promise.all` and `.catch` all come through `then`,
- * because a subclass is never unwrapped in the short way.
- */
-class TrackedSend<T> extends Promise<T> {
-  isTaken = false;
-
-  // biome-ignore lint/suspicious/noThenProperty: the override is the point, see above
-  override then<A = T, B = never>(
-    onResolved?: ((value: T) => A | PromiseLike<A>) | null,
-    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    this.isTaken = true;
-    return super.then(onResolved, onRejected);
-  }
-
-  /** No "unhandled rejection" for a send that is awaited at the end anyway. */
-  silence(): void {
-    super.then(undefined, () => undefined);
-  }
-
-  /** The failure, or undefined; does not count as handling. */
-  outcome(): Promise<{ reason: unknown } | undefined> {
-    return super.then(
-      () => undefined,
-      (reason) => ({ reason }),
-    );
-  }
 }

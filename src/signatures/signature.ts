@@ -2,7 +2,15 @@
 import type { Invocation } from "../core/invocation";
 import type { Outputs } from "../dapr/outputs";
 import type { DaprSdk } from "../dapr/sdk";
-import type { FunctionContext, Request, Response, SignatureType, UserFunction } from "../functions/types";
+import type {
+  FunctionContext,
+  Hook,
+  Plugins,
+  Request,
+  Response,
+  SignatureType,
+  UserFunction,
+} from "../functions/types";
 
 /** The function that is served, and what it may use. */
 export interface Target {
@@ -12,6 +20,9 @@ export interface Target {
   /** Sends to the outputs of the context. */
   outputs: Outputs;
   dapr: DaprSdk;
+  /** Around every call, outermost first. */
+  hooks: readonly Hook[];
+  plugins: Plugins;
   /** NODE_ENV=production: failures are answered without their message. */
   production: boolean;
 }

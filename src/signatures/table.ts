@@ -4,5 +4,11 @@ import { cloudevent } from "./cloudevent";
 import { http } from "./http";
 import { openfunction } from "./openfunction";
 import type { Signature } from "./signature";
+import { typed } from "./typed";
 
-export const signatures: Readonly<Record<SignatureType, Signature>> = { http, cloudevent, openfunction };
+export const signatures: Readonly<Record<SignatureType, Signature>> = {
+  http,
+  cloudevent,
+  typed,
+  openfunction,
+};

@@ -124,7 +124,7 @@ test("production hides the message of an error", async (t) => {
 
   const reply = await send(production, "throws");
 
-  assertError(reply, /^Internal Server Error$/);
+  assertError(reply, /^Internal Server Error \(id [a-z0-9]{12}\)$/);
 });
 
 const called: [type: string, status: number, text: string][] = [

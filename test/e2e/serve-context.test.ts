@@ -70,7 +70,7 @@ test("ctx carries the function context, the request, the response, a log, a sign
   const seen = reply.json();
   assert.deepEqual(seen.context, context);
   assert.deepEqual(seen.request, ["POST", "/path", { q: "1" }, "own"]);
-  assert.deepEqual(seen.kinds, ["function", "function", false, 36]);
+  assert.deepEqual(seen.kinds, ["function", "function", false, 12]);
   assert.equal(seen.event, undefined);
   assert.equal(seen.input, undefined);
 });

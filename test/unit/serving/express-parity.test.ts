@@ -11,7 +11,7 @@ import express from "express";
 
 import type { HttpFunction, Request, Response } from "../../../src/functions/types";
 import { createHandler } from "../../../src/serving/handler";
-import { createServer } from "../../../src/serving/server";
+import { createFunctionServer } from "../../../src/serving/server";
 import type { Target } from "../../../src/signatures/signature";
 import { signatures } from "../../../src/signatures/table";
 import { type Reply, type RequestOptions, request } from "../../e2e/support/http";
@@ -406,8 +406,14 @@ test("every request has its own locals, params and body", async (t) => {
 });
 
 function ourServer(fn: Row["fn"]): Server {
-  const target = { name: "parity", function: fn as HttpFunction, production: false } as unknown as Target;
-  return createServer({ handle: createHandler({ target, signature: signatures.http, bodyLimit: 1000 }) });
+  const target = {
+    name: "parity",
+    function: fn as HttpFunction,
+    hooks: [],
+    production: false,
+  } as unknown as Target;
+  const limits = { bodyLimit: 1000, bodyMode: "parse", timeout: 0 } as const;
+  return createFunctionServer({ handle: createHandler({ target, signature: signatures.http, limits }) });
 }
 
 function theirServer(fn: Row["fn"]): Server {

@@ -1,0 +1,34 @@
+/**
+ * What user code registers. It lives on `globalThis`, so that every copy of the package that user code loads
+ * registers with the framework that is running.
+ */
+import type { FunctionOptions, Hook, SignatureType, UserFunction } from "./types";
+
+export interface Registration {
+  name: string;
+  signature: SignatureType;
+  function: UserFunction;
+  options: FunctionOptions;
+  /** Where it was registered, `file:line:column`. */
+  place: string;
+}
+
+interface Shared {
+  registry: Map<string, Registration>;
+  hooks: Hook[];
+  onStart: (() => unknown)[];
+  onStop: (() => unknown)[];
+}
+
+const key = Symbol.for("openfunction.functions-framework/v1");
+
+export function shared(): Shared {
+  const holder = globalThis as { [key]?: Partial<Shared> };
+  holder[key] ??= {};
+  const state = holder[key];
+  state.registry ??= new Map();
+  state.hooks ??= [];
+  state.onStart ??= [];
+  state.onStop ??= [];
+  return state as Shared;
+}

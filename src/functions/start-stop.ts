@@ -1,0 +1,73 @@
+/** Work of the user's at the start and the end of the process. */
+import { frameworkError, messageOf } from "../core/errors";
+import { shared } from "./shared";
+
+/** Runs before anything listens, in order of registration; the start waits. Error: FF_HOOK_NOT_CALLABLE. */
+export function onStart(work: () => unknown): void {
+  shared().onStart.push(callable(work));
+}
+
+/** Runs when everything in flight is finished, newest first; the end waits, within the grace period. Error: FF_HOOK_NOT_CALLABLE. */
+export function onStop(work: () => unknown): void {
+  shared().onStop.push(callable(work));
+}
+
+function callable<F>(work: F): F {
+  if (typeof work !== "function") throw frameworkError("FF_HOOK_NOT_CALLABLE", { type: typeof work });
+  return work;
+}
+
+/** What a module exports for its life beside its functions, as faas-js-runtime has it. */
+export interface LifecycleExports {
+  init?: () => unknown;
+  shutdown?: () => unknown;
+  liveness?: (() => unknown) & { path?: string };
+  readiness?: (() => unknown) & { path?: string };
+}
+
+const lifecycleNames: readonly string[] = ["init", "shutdown", "liveness", "readiness"];
+
+/** The lifecycle exports of a module; one that is served as a function is none. */
+export function lifecycleExportsOf(exported: unknown, served: readonly string[]): LifecycleExports {
+  const { default: inner } = Object(exported) as { default?: unknown };
+  const found: Record<string, unknown> = {};
+  for (const name of lifecycleNames) {
+    const value = [exported, inner]
+      .map((from) =>
+        from === null || from === undefined ? undefined : (from as Record<string, unknown>)[name],
+      )
+      .find((one) => typeof one === "function");
+    if (value && !served.includes(name)) found[name] = value;
+  }
+  return found as LifecycleExports;
+}
+
+/** Runs the work before anything listens, one after the other. Error: FF_START_FAILED. */
+export async function runStart({ init }: LifecycleExports): Promise<void> {
+  const work: [what: string, (() => unknown) | undefined][] = [
+    ["The export init", init],
+    ...shared().onStart.map((start) => ["A function of onStart", start] as [string, () => unknown]),
+  ];
+  for (const [what, start] of work) if (start) await settled(what, start);
+}
+
+/** The work at the end, in the order in which it was stated: the last one is to be done first. */
+export function stopWork({ shutdown }: LifecycleExports): (() => unknown)[] {
+  return [...(shutdown ? [shutdown] : []), ...shared().onStop];
+}
+
+// What can never be resolved lets Node end in silence, with exit code 0.
+async function settled(what: string, start: () => unknown): Promise<void> {
+  let onEmpty: (() => void) | undefined;
+  const unsettled = new Promise<never>((_, reject) => {
+    onEmpty = () => reject(new Error("it waits for something that never comes"));
+    process.once("beforeExit", onEmpty);
+  });
+  try {
+    await Promise.race([start(), unsettled]);
+  } catch (err) {
+    throw frameworkError("FF_START_FAILED", { what, why: messageOf(err) }, { cause: err });
+  } finally {
+    if (onEmpty) process.off("beforeExit", onEmpty);
+  }
+}

@@ -1,0 +1,50 @@
+/** How many invocations run at once, and who waits for a turn. */
+
+export interface ConcurrencyOptions {
+  /** Invocations at once; 0 = unlimited. */
+  max: number;
+  /** Deliveries that may wait. */
+  queue: number;
+}
+
+/** Counts what is in flight; HTTP callers are turned away above the limit, deliveries wait in line. */
+export class Concurrency {
+  readonly max: number;
+  readonly queue: number;
+  readonly #waiting: (() => void)[] = [];
+  #inFlight = 0;
+
+  constructor({ max, queue }: ConcurrencyOptions) {
+    this.max = max;
+    this.queue = queue;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Takes a place, or says that there is none. */
+  tryEnter(): boolean {
+    if (this.max > 0 && this.#inFlight >= this.max) return false;
+    this.#inFlight++;
+    return true;
+  }
+
+  /** Calls `start` when there is a place for it, now or later; false when too many wait already. */
+  enter(start: () => void): boolean {
+    if (this.tryEnter()) {
+      start();
+      return true;
+    }
+    if (this.#waiting.length >= this.queue) return false;
+    this.#waiting.push(start);
+    return true;
+  }
+
+  /** Gives a place back; who waits longest takes it. */
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#inFlight--;
+  }
+}

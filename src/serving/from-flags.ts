@@ -1,0 +1,22 @@
+/** Loads what the flags name, and serves it. */
+import { resolve } from "node:path";
+
+import { log } from "../core/log";
+import { importModule, loadModule } from "../functions/load";
+import { loadPlugins } from "../functions/plugins";
+import { parseFunctionContext } from "../manifest/function-context";
+import { type LaunchOptions, launch } from "./launch";
+import type { Running } from "./options";
+
+/** Errors: FF_CONTEXT_*, FF_LOAD_*, FF_TARGET_*, and those of `launch`. */
+export async function serveFromFlags(
+  options: Omit<LaunchOptions, "loaded" | "context" | "plugins">,
+): Promise<Running> {
+  const { values } = options.flags;
+  const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
+  const loaded = await loadModule({ source: values.source, target: values.target });
+  if (loaded.chosen)
+    log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
+  const plugins = await loadPlugins(resolve(values.source ?? ".", "plugins"), importModule);
+  return launch({ ...options, loaded, context, plugins });
+}

@@ -1,0 +1,156 @@
+/** Calls a registered function once, for tests of user code: through a server as the command's, with recorded sends. */
+import { once } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, request as openRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { bytesOf } from "../core/bytes";
+import type { Invocation } from "../core/invocation";
+import type { Outputs } from "../dapr/outputs";
+import type { SendOptions } from "../functions/types";
+import { createTestServer, registrationOf } from "./testing";
+
+/** What an http function is asked; every field has a default. */
+export interface InvokeRequest {
+  /** Default: POST with a body, else GET. */
+  method?: string;
+  /** Path and query. Default: `/`. */
+  path?: string;
+  headers?: Record<string, string>;
+  /** Text and bytes go as they are, anything else as JSON. */
+  body?: unknown;
+}
+
+export interface InvokeOptions {
+  headers?: Record<string, string>;
+  /**
+   * Outputs of a `(ctx, data)` function, by name; a function here is called for every send: what it returns is the
+   * reply's data, what it throws is the send's failure. Default: none.
+   */
+  outputs?: readonly string[] | Record<string, (data: unknown, options: SendOptions) => unknown>;
+}
+
+export interface RecordedSend {
+  output: string;
+  data: unknown;
+  options: SendOptions;
+}
+
+export interface InvokeResult {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  text: string;
+  /** The answer: JSON parsed, else text; undefined when it is empty. */
+  value: unknown;
+  /** What the function threw, as it threw it. */
+  error: unknown;
+  /** What it sent, in order. */
+  sends: RecordedSend[];
+  /** `ctx.locals`, and the `locals` of hooks. */
+  locals: Record<string, unknown>;
+}
+
+/**
+ * Calls the function that is registered under a name. `input` is by signature: a request (http), an event or part of
+ * one (cloudevent), `{ data, context }` (event), the request (typed), the data (openfunction).
+ * Errors: FF_TARGET_NOT_FOUND; a failure of the function is no error but the result's `status` and `error`.
+ */
+export async function invoke(
+  name: string,
+  input?: unknown,
+  { headers = {}, outputs = [] }: InvokeOptions = {},
+): Promise<InvokeResult> {
+  const registered = registrationOf(name);
+  const sends: RecordedSend[] = [];
+  let invocation: Invocation | undefined;
+  const server = createTestServer(registered, {
+    outputs: recordOutputs(outputs, sends),
+    onInvocation: (one) => {
+      invocation = one;
+    },
+  });
+  server.listen(0, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    const asked =
+      registered.signature === "http"
+        ? (input as InvokeRequest | undefined)
+        : eventRequest(registered.signature, input);
+    const reply = await exchange((server.address() as AddressInfo).port, {
+      ...asked,
+      headers: { ...asked?.headers, ...headers },
+    });
+    return { ...reply, error: invocation?.error, sends, locals: invocation?.locals ?? {} };
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+function recordOutputs(outputs: NonNullable<InvokeOptions["outputs"]>, sends: RecordedSend[]): Outputs {
+  const handlers = Array.isArray(outputs)
+    ? Object.fromEntries(outputs.map((output: string) => [output, undefined]))
+    : (outputs as Record<string, (data: unknown, options: SendOptions) => unknown>);
+  return {
+    names: Object.keys(handlers),
+    async send(output, data, options) {
+      sends.push({ output, data, options });
+      const reply = await handlers[output]?.(data, options);
+      return { output, status: reply === undefined ? 204 : 200, data: reply, metadata: {} };
+    },
+    close: async () => undefined,
+  };
+}
+
+const eventDefaults = { id: "1", source: "/test", type: "test", specversion: "1.0" };
+
+/** The POST that carries what a function of this signature gets. */
+function eventRequest(signature: string, input: unknown): InvokeRequest {
+  if (signature !== "cloudevent")
+    return { method: "POST", body: ArrayBuffer.isView(input) ? input : json(input), headers: typeOf(input) };
+  const { data, ...attributes } = { ...eventDefaults, ...(input as object) } as Record<string, unknown>;
+  const event = ArrayBuffer.isView(data)
+    ? { ...attributes, data_base64: bytesOf(data).toString("base64") }
+    : { ...attributes, data };
+  return { method: "POST", body: json(event), headers: { "content-type": "application/cloudevents+json" } };
+}
+
+function json(value: unknown): string {
+  return value === undefined ? "" : JSON.stringify(value);
+}
+
+function typeOf(input: unknown): Record<string, string> {
+  return { "content-type": ArrayBuffer.isView(input) ? "application/octet-stream" : "application/json" };
+}
+
+async function exchange(port: number, { method, path = "/", headers = {}, body }: InvokeRequest) {
+  const isRaw = typeof body === "string" || ArrayBuffer.isView(body);
+  const bytes = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
+  const type = body === undefined || isRaw ? {} : { "content-type": "application/json" };
+  const req = openRequest({
+    port,
+    host: "127.0.0.1",
+    method: method ?? (body === undefined ? "GET" : "POST"),
+    path,
+    headers: { ...type, ...headers },
+    agent: false,
+  });
+  req.end(ArrayBuffer.isView(bytes) ? bytesOf(bytes) : bytes);
+  const [res] = (await once(req, "response")) as [IncomingMessage];
+  const parts: Buffer[] = [];
+  for await (const part of res) parts.push(part as Buffer);
+  const reply = Buffer.concat(parts);
+  const text = reply.toString("utf8");
+  return {
+    status: res.statusCode ?? 0,
+    headers: res.headers,
+    body: reply,
+    text,
+    value: answerOf(text, res.headers),
+  };
+}
+
+function answerOf(text: string, headers: IncomingHttpHeaders): unknown {
+  if (text === "") return undefined;
+  return /[/+]json\b/.test(headers["content-type"] ?? "") ? JSON.parse(text) : text;
+}

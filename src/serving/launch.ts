@@ -1,0 +1,76 @@
+/** From what is loaded and what the flags say to functions that are served: the same for the command, a worker, and `serve()`. */
+import type { Lifecycle } from "../core/lifecycle";
+import { configureLog } from "../core/log";
+import type { ParsedFlags } from "../core/read-flags";
+import { registeredHooks } from "../functions/hooks";
+import type { LoadedModule } from "../functions/loaded";
+import { lifecycleExportsOf, runStart, stopWork } from "../functions/start-stop";
+import type { FunctionContext, Plugins } from "../functions/types";
+import { installExecutionLog } from "./execution-log";
+import { installGuard } from "./guard";
+import type { ListenAddress } from "./listen";
+import type { Running } from "./options";
+import { serve } from "./serve";
+
+export interface LaunchOptions {
+  loaded: Pick<LoadedModule, "functions" | "exported">;
+  flags: Pick<ParsedFlags, "values" | "explicit">;
+  context: FunctionContext | undefined;
+  plugins: Plugins;
+  lifecycle: Lifecycle;
+  env: NodeJS.ProcessEnv;
+  /** Default: host and port of the flags; the port of the context when the flags name none. */
+  address?: ListenAddress;
+  /** Default: the flag's. */
+  gracePeriod?: () => number;
+}
+
+/** Runs the user's work at the start, then listens. Errors: FF_START_FAILED, and those of `serve`. */
+export async function launch(options: LaunchOptions): Promise<Running> {
+  const { loaded, flags, context, plugins, lifecycle, env } = options;
+  const { values } = flags;
+  const exports = lifecycleExportsOf(
+    loaded.exported,
+    loaded.functions.map(({ name }) => name),
+  );
+  installGuard(lifecycle);
+  if (values["log-execution-id"]) {
+    configureLog({ severity: true });
+    lifecycle.onStop(installExecutionLog());
+  }
+  await runStart(exports);
+  return serve({
+    functions: loaded.functions,
+    signature: values["signature-type"],
+    context,
+    hooks: registeredHooks(),
+    plugins,
+    address: options.address ?? addressOf(flags, context),
+    limits: {
+      bodyLimit: values["body-limit"],
+      bodyMode: values["body-mode"],
+      timeout: values.timeout,
+      maxConcurrency: values["max-concurrency"],
+      queue: values.queue,
+    },
+    ignoredRoutes: values["ignored-routes"],
+    health: values.health ? exports : undefined,
+    metrics: values.metrics,
+    onStop: stopWork(exports),
+    gracePeriod: options.gracePeriod ?? (() => values["grace-period"]),
+    lifecycle,
+    env,
+  });
+}
+
+function addressOf(
+  { values, explicit }: LaunchOptions["flags"],
+  context: FunctionContext | undefined,
+): ListenAddress {
+  const contextPort = context?.port ? Number(context.port) : undefined;
+  return {
+    // "::" is Node's own default, which falls back to IPv4 where there is no IPv6.
+    host: values.host === "::" ? undefined : values.host,
+    port: explicit.has("port") ? values.port : (contextPort ?? values.port),
+  };
+}

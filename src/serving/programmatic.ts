@@ -1,0 +1,106 @@
+/** `serve(fn, options)`: the server of the command, started from a user's own script. */
+import { frameworkError } from "../core/errors";
+import { createLifecycle, createScope, type Lifecycle } from "../core/lifecycle";
+import { configureLog, throwProblems } from "../core/log";
+import { logSettingsOf, resolveFlags } from "../core/read-flags";
+import type { LoadedFunction, LoadedModule } from "../functions/loaded";
+import { registry } from "../functions/registry";
+import type { FunctionContext, SignatureType, UserFunction } from "../functions/types";
+import { parseFunctionContext } from "../manifest/function-context";
+import { printBanner } from "./banner";
+import { launch } from "./launch";
+import type { ServedFunction } from "./options";
+
+/** The flags of the command under their names in camel case; what is not given comes from the environment, then the default. */
+export interface ServeFunctionOptions {
+  /** Name of a function that is passed itself. Default: its own name, else `function`. */
+  name?: string;
+  signatureType?: SignatureType;
+  context?: FunctionContext | string;
+  port?: number;
+  host?: string;
+  bodyLimit?: number | string;
+  bodyMode?: "parse" | "stream";
+  /** Seconds. */
+  timeout?: number;
+  maxConcurrency?: number;
+  queue?: number;
+  ignoredRoutes?: string | readonly string[];
+  health?: boolean;
+  metrics?: boolean;
+  /** Seconds. */
+  gracePeriod?: number;
+  logExecutionId?: boolean;
+  logFormat?: "pretty" | "json";
+  logLevel?: "debug" | "info" | "warn" | "error";
+  verbose?: boolean;
+}
+
+export interface RunningServer {
+  readonly functions: readonly ServedFunction[];
+  readonly port: number;
+  /** `http://localhost:PORT/`. */
+  readonly url: string;
+  /** Finishes what is in flight within the grace period; the process goes on. */
+  close(): Promise<void>;
+}
+
+let processLifecycle: Lifecycle | undefined;
+
+/**
+ * Serves a function, or registered ones by name (`"*"`: all). A signal drains and ends the process, as for the command.
+ * Errors: FF_OPTION_INVALID, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
+ */
+export async function serve(
+  target: UserFunction | string | readonly string[],
+  { name, context: stated, ...options }: ServeFunctionOptions = {},
+): Promise<RunningServer> {
+  const flags = resolveFlags("serve", givenFlags(options), process.env);
+  configureLog(logSettingsOf("serve", flags.values));
+  throwProblems(flags.problems);
+  const context = contextOf(stated ?? flags.values.context);
+  const loaded = { exported: undefined, functions: functionsOf(target, name) };
+  processLifecycle ??= createLifecycle();
+  const scope = createScope(processLifecycle);
+  try {
+    const running = await launch({ loaded, flags, context, plugins: {}, lifecycle: scope, env: process.env });
+    printBanner(running);
+    return { ...running, url: `http://localhost:${running.port}/`, close: scope.close };
+  } catch (err) {
+    await scope.close();
+    throw err;
+  }
+}
+
+function givenFlags(options: object): Map<string, unknown> {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return new Map(
+    given.map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      Array.isArray(value) ? value.join("|") : String(value),
+    ]),
+  );
+}
+
+function contextOf(stated: FunctionContext | string | undefined): FunctionContext | undefined {
+  if (stated === undefined) return undefined;
+  return parseFunctionContext(typeof stated === "string" ? stated : JSON.stringify(stated));
+}
+
+function functionsOf(
+  target: UserFunction | string | readonly string[],
+  name: string | undefined,
+): LoadedModule["functions"] {
+  if (typeof target === "function")
+    return [
+      { name: name ?? (target.name || "function"), function: target, signature: undefined, file: "serve()" },
+    ];
+  const known = [...registry().keys()];
+  const names = target === "*" ? known : [target].flat();
+  return names.map((one): LoadedFunction => {
+    const registered = registry().get(one);
+    if (!registered)
+      throw frameworkError("FF_TARGET_NOT_FOUND", { target: one, file: "the loaded modules", known });
+    return { ...registered, file: registered.place };
+  });
+}

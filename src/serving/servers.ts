@@ -1,0 +1,143 @@
+/** The server of each runtime: requests to functions (sync), Dapr's deliveries (async). */
+import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
+
+import { frameworkError } from "../core/errors";
+import type { Lifecycle } from "../core/lifecycle";
+import { log } from "../core/log";
+import type { Outputs } from "../dapr/outputs";
+import type { LoadedFunction } from "../functions/loaded";
+import { registry } from "../functions/registry";
+import type { FunctionContext } from "../functions/types";
+import type { Target } from "../signatures/signature";
+import { signatures } from "../signatures/table";
+import type { Metrics } from "../telemetry/metrics";
+import type { Concurrency } from "./concurrency";
+import { createHandler, type RequestLimits } from "./handler";
+import type { HealthOptions } from "./health";
+import { defaultIgnoredRoutes } from "./ignored-routes";
+import { createInputsHandler } from "./inputs-http";
+import type { ServedFunction, ServeOptions } from "./options";
+import { createReserved } from "./reserved";
+import { createRouter } from "./routes";
+import { createTarget } from "./target";
+import { serverTimeouts } from "./timeouts";
+
+/** What the server of a runtime is made of. */
+export interface ServerParts<O = ServeOptions> {
+  options: O;
+  concurrency: Concurrency | undefined;
+  metrics: Metrics | undefined;
+}
+
+export interface NewServer {
+  server: Server;
+  functions: ServedFunction[];
+}
+
+// Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
+// picks the async target. Only a registration in code is a contradiction.
+export function asyncServer(
+  { options, concurrency, metrics }: ServerParts,
+  context: FunctionContext,
+): NewServer {
+  const { functions, env, limits, lifecycle } = options;
+  const [loaded] = functions;
+  if (loaded === undefined || functions.length > 1)
+    throw frameworkError("FF_FUNCTION_SINGLE", { names: functions.map(({ name }) => name) });
+  const { name, signature } = loaded;
+  if (signature !== undefined && signature !== "openfunction")
+    throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
+  if (Object.keys(context.inputs).length === 0)
+    log.warn("The function context declares no inputs: nothing will be delivered.");
+  const handle = createInputsHandler({
+    target: { ...openTarget(options, loaded), context },
+    bodyLimit: limits.bodyLimit,
+    timeout: limits.timeout,
+    concurrency,
+    reserved: createReserved({
+      ignoredRoutes: options.ignoredRoutes ?? [],
+      health: healthOf(options),
+      metrics,
+    }),
+    token: env.APP_API_TOKEN || undefined,
+    isStopping: () => lifecycle.isStopping,
+  });
+  const server = createServer(serverTimeouts, handle).setTimeout(0);
+  return { server, functions: [{ name, signature: "openfunction", path: "/" }] };
+}
+
+/** The part of the options that a server for requests needs. */
+export type SyncOptions = Pick<
+  ServeOptions,
+  | "functions"
+  | "signature"
+  | "context"
+  | "hooks"
+  | "plugins"
+  | "ignoredRoutes"
+  | "health"
+  | "env"
+  | "onInvocation"
+> & {
+  limits: RequestLimits;
+  lifecycle: Pick<Lifecycle, "onStop" | "isStopping">;
+  /** In place of those of the context. */
+  outputs?: Outputs;
+};
+
+const load = createRequire(__filename);
+
+export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
+  const { functions, limits, context, onInvocation } = options;
+  const endpoints = functions.map((loaded) => {
+    const signature = loaded.signature ?? options.signature;
+    const { path, methods: stated } = loaded.signature ? (registry().get(loaded.name)?.options ?? {}) : {};
+    const methods = stated?.map((method) => method.toUpperCase()) ?? signatures[signature].methods;
+    const target = openTarget(options, loaded);
+    const handle = createHandler({
+      target,
+      signature: signatures[signature],
+      limits,
+      methods,
+      concurrency,
+      onInvocation,
+    });
+    return { name: loaded.name, signature, path, methods, handle };
+  });
+  const [only] = endpoints;
+  const isAlone = only !== undefined && endpoints.length === 1 && only.path === undefined;
+  const reserved = createReserved({
+    ignoredRoutes: options.ignoredRoutes ?? (only?.signature === "http" ? defaultIgnoredRoutes : []),
+    health: healthOf(options),
+    metrics,
+  });
+  const { createFunctionServer } = load("./server.js") as typeof import("./server"); // Express: 40 ms an async function saves
+  const server = createFunctionServer({
+    handle: isAlone ? only.handle : createRouter(endpoints),
+    reserved,
+    context,
+  });
+  return {
+    server,
+    functions: endpoints.map(({ name, signature, path }) => ({
+      name,
+      signature,
+      path: isAlone ? "/" : (path ?? `/${name}`),
+    })),
+  };
+}
+
+function openTarget(
+  { context, hooks, plugins, env, lifecycle, outputs }: SyncOptions,
+  loaded: LoadedFunction,
+): Target {
+  const target = createTarget({ name: loaded.name, function: loaded.function, context, hooks, plugins, env });
+  lifecycle.onStop(() => target.outputs.close());
+  lifecycle.onStop(() => target.dapr.stop());
+  return outputs ? { ...target, outputs } : target;
+}
+
+function healthOf({ health, env, lifecycle }: SyncOptions): HealthOptions | undefined {
+  return health && { ...health, env, isStopping: () => lifecycle.isStopping };
+}

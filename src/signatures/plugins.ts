@@ -1,0 +1,74 @@
+/** Plugins as one hook: the pre hooks in their order, the function, the post hooks in theirs. */
+import type { FunctionContext } from "../core/function-context";
+import { currentInvocation, type Invocation } from "../core/invocation";
+import { log, logError } from "../core/log";
+import type { Hook, HookInvocation, OpenFunctionContext, PluginInstance, Plugins } from "../functions/types";
+import { type ContextClass, createContextClass } from "./context";
+import { Sends } from "./sends";
+import type { Target } from "./signature";
+
+type Stage = "execPreHook" | "execPostHook";
+
+/** Undefined when there is nothing to run. */
+export function createPluginHook(target: Target): Hook | undefined {
+  const { plugins, context, outputs } = target;
+  const pre = inOrder(plugins, context, "prePlugins", "execPreHook");
+  const post = inOrder(plugins, context, "postPlugins", "execPostHook");
+  if (pre.length === 0 && post.length === 0) return undefined;
+  const Context = createContextClass(target);
+
+  async function run(stage: Stage, list: readonly PluginInstance[], ctx: OpenFunctionContext): Promise<void> {
+    for (const plugin of list) {
+      try {
+        await plugin[stage]?.(ctx, plugins);
+      } catch (err) {
+        logError(err, { plugin: plugin.name, hook: stage, invocation: ctx.id });
+      }
+    }
+  }
+
+  return async function aroundPlugins(view, next) {
+    const own = view.ctx
+      ? undefined
+      : makeContext(Context, view, new Sends(outputs, currentInvocation() as Invocation));
+    const ctx = view.ctx ?? (own as { ctx: OpenFunctionContext }).ctx;
+    await run("execPreHook", pre, ctx);
+    try {
+      return await next();
+    } catch (err) {
+      (ctx as { error: unknown }).error = err;
+      throw err;
+    } finally {
+      await run("execPostHook", post, ctx);
+      await own?.sends.settle();
+    }
+  };
+}
+
+// What plugins of a function of another signature get: the same ctx, with its sends.
+function makeContext(Context: ContextClass, { event, req, res }: HookInvocation, sends: Sends) {
+  const origin = { event, rawBody: req?.rawBody, ...(req && { req }), ...(res && { res }) };
+  return { ctx: new Context(currentInvocation() as Invocation, sends, origin), sends };
+}
+
+const builtin = ["tracing", "skywalking", "opentelemetry"];
+
+/** Without a list all plugins run, in the order in which they were loaded; an empty list means none. */
+function inOrder(
+  plugins: Plugins,
+  context: FunctionContext | undefined,
+  list: "prePlugins" | "postPlugins",
+  stage: Stage,
+): PluginInstance[] {
+  const stated = context?.[list];
+  const names = Array.isArray(stated) ? stated.map(String) : Object.keys(plugins);
+  const unknown = names.filter((name) => !Object.hasOwn(plugins, name) && !builtin.includes(name));
+  if (unknown.length > 0) {
+    const known = Object.keys(plugins).join(", ") || "none";
+    log.warn(`${list} names ${unknown.join(", ")}, which no file of plugins/ defines. There are: ${known}.`);
+  }
+  return names.flatMap((name) => {
+    const plugin = Object.hasOwn(plugins, name) ? plugins[name] : undefined;
+    return plugin && typeof plugin[stage] === "function" ? [plugin] : [];
+  });
+}
