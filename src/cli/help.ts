@@ -3,10 +3,11 @@ import yargs from "yargs";
 
 import { type Command, type Flag, flagsOf } from "../core/flags";
 
-const commandTexts: Record<Command, string> = {
+export const commandTexts: Record<Command | "completion", string> = {
   serve:
     "Serve one function over HTTP, or as Dapr's callback when FUNC_CONTEXT says runtime Async (the default command)",
   dev: "Run Function CRs on this machine, with an embedded Dapr runtime and MQTT broker",
+  completion: "Print the completion script of bash or zsh",
 };
 
 const examples: Record<Command, [string, string][]> = {
@@ -39,6 +40,7 @@ export function parserFor(command: Command) {
 }
 
 export async function printHelp(name?: string): Promise<void> {
+  if (name === "completion") return printCompletionHelp();
   const command: Command = name === "dev" ? "dev" : "serve";
   const parser = parserFor(command)
     .usage(`$0 ${command === "serve" ? "[serve]" : command} [options]\n\n${commandTexts[command]}.`)
@@ -51,6 +53,13 @@ export async function printHelp(name?: string): Promise<void> {
   }
   for (const [line, text] of examples[command]) parser.example(line, text);
   process.stdout.write(`${await parser.getHelp()}\n`);
+}
+
+function printCompletionHelp(): void {
+  process.stdout.write(
+    `functions-framework completion [bash|zsh]\n\n${commandTexts.completion}. Default: your shell's.\n\n` +
+      "Example:\n  source <(functions-framework completion bash)\n",
+  );
 }
 
 function optionOf(flag: Flag) {

@@ -11,7 +11,10 @@ const load = createRequire(__filename);
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   serve: (args) => (load("./commands/serve.js") as typeof import("./commands/serve")).serveCommand(args),
   dev: (args) => (load("./commands/dev.js") as typeof import("./commands/dev")).devCommand(args),
+  completion: (args) => completion().completionCommand(args),
 };
+
+const completion = () => load("./commands/completion.js") as typeof import("./commands/completion");
 
 /** Runs one command; without a name it is `serve`. `--help` and `--version` work anywhere. */
 export async function main(args: string[]): Promise<void> {
@@ -22,6 +25,7 @@ export async function main(args: string[]): Promise<void> {
   const name = isNamed ? first : "serve";
   const rest = isNamed ? args.slice(1) : args;
   try {
+    if (first === "--get-yargs-completions") return await completion().printCompletions(args.slice(1));
     if (args.some((arg) => arg === "--help" || arg === "-h")) {
       const { printHelp } = await import("./help.js"); // yargs: 90 ms
       return await printHelp(isNamed ? name : undefined);

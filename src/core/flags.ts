@@ -6,6 +6,8 @@ interface FlagKind<T> {
   allowed: string;
   /** The value, or undefined when the text is not allowed. */
   parse(text: string): T | undefined;
+  /** All values, where there are few. */
+  choices?: readonly string[];
 }
 
 export interface Flag<T = unknown> extends FlagKind<T> {
@@ -67,6 +69,7 @@ const exactlyTrue: FlagKind<boolean> = {
 };
 const oneOf = <T extends string>(...choices: readonly T[]): FlagKind<T> => ({
   allowed: `one of ${choices.join(", ")}`,
+  choices,
   parse: (value) => choices.find((choice) => choice === value),
 });
 
@@ -102,7 +105,7 @@ export const flags = {
     commands: ["serve"],
   },
   "signature-type": {
-    ...oneOf("http", "cloudevent", "openfunction"),
+    ...oneOf("http", "cloudevent", "typed", "openfunction"),
     env: "FUNCTION_SIGNATURE_TYPE",
     default: "http",
     help: "How the function is called; a registration in code wins.",
