@@ -29,18 +29,26 @@ export function installGuard(lifecycle: Lifecycle): void {
  * an invocation, and everything else. Jest gives tests a `process` of their own, where this does nothing.
  */
 export function guardTests(server: Server): void {
-  const { emit } = process;
-  const guarded = function (this: unknown, event: string, ...args: unknown[]): boolean {
+  server.once("listening", () => {
+    if (guarded.size === 0) guardEmit();
+    guarded.add(server);
+    server.once("close", () => {
+      guarded.delete(server);
+      if (guarded.size === 0) process.emit = emit;
+    });
+  });
+}
+
+const guarded = new Set<Server>();
+let { emit } = process;
+
+function guardEmit(): void {
+  emit = process.emit;
+  process.emit = function (this: unknown, event: string, ...args: unknown[]): boolean {
     const isError = event === "uncaughtException" || event === "unhandledRejection";
     if (isError && failInvocation(args[0])) return true;
     return Reflect.apply(emit, process, [event, ...args]);
-  };
-  server.once("listening", () => {
-    process.emit = guarded as typeof process.emit;
-  });
-  server.once("close", () => {
-    if (process.emit === guarded) process.emit = emit;
-  });
+  } as typeof process.emit;
 }
 
 /** False when the running code belongs to no invocation. */

@@ -1,10 +1,9 @@
 /** Limits of every connection, in one place; docs/configuration.md explains them. */
 import type { ServerOptions } from "node:http";
 
-/** Milliseconds and bytes. Node's own values, stated so that a change of Node's is no change of ours. */
+/** Milliseconds. Node's own values, stated so that a change of Node's is no change of ours. */
 export const serverTimeouts: ServerOptions = {
   headersTimeout: 60_000, // a client that sends its headers byte by byte (slowloris)
   requestTimeout: 300_000, // and its body
   keepAliveTimeout: 5_000,
-  maxHeaderSize: 16 * 1024, // request line and headers; above it 431
 };

@@ -8,6 +8,7 @@ import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import { replyProblem, replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
+import { isStream, isWebResponse, sendStream, sendWebResponse } from "./reply-stream";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
 export type FailureWord = "crash" | "error";
@@ -23,7 +24,13 @@ export function sendResult(res: Response, value: unknown): void {
   else if (typeof value === "string" || Buffer.isBuffer(value)) res.send(value);
   else if (ArrayBuffer.isView(value)) res.send(bytesOf(value));
   else if (isCloudEvent(value)) sendCloudEvent(res, value);
+  else if (isStream(value)) sendStream(res, value, failCurrent);
+  else if (isWebResponse(value)) sendWebResponse(res, value, failCurrent);
   else sendJson(res, value);
+}
+
+function failCurrent(err: unknown): void {
+  currentInvocation()?.fail?.(err);
 }
 
 /** Sends any value as JSON, a text too. Throws for what cannot be written so. */

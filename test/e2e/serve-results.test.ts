@@ -47,6 +47,8 @@ const sentByValueOnly: Row[] = [
   ["false", json, "false"],
   ["class", json, '{"amount":5}'],
   ["date", json, '"1970-01-01T00:00:00.000Z"'],
+  ["node-stream", bytes, "stream"],
+  ["web-stream", bytes, "web stream"],
 ];
 
 for (const [path, type, text] of [...alwaysSent, ...sentByValueOnly]) {
@@ -152,4 +154,23 @@ test("exactly two arguments arrive, and no `this`", async (t) => {
   const reply = await request(framework.url);
 
   assert.deepEqual(reply.json(), { count: 2, this: "undefined" });
+});
+
+test("a returned web response is the answer, with status, headers and cookies", async () => {
+  const reply = await request(`${valueOnly.url}/response`);
+  const empty = await request(`${valueOnly.url}/empty-response`);
+
+  assert.deepEqual([reply.status, reply.text], [201, "made"]);
+  assert.deepEqual([reply.headers["content-type"], reply.headers["x-own"]], ["text/plain", "yes"]);
+  assert.deepEqual(reply.headers["set-cookie"], ["a=1", "b=2"]);
+  assert.deepEqual([empty.status, empty.text], [404, ""]);
+});
+
+test("a returned stream that fails is 500 before its first part, and a broken answer after it", async () => {
+  const early = await request(`${valueOnly.url}/broken-stream`);
+  const late = request(`${valueOnly.url}/late-broken-stream`);
+
+  assert.deepEqual([early.status, early.text], [500, "the disk is gone"]);
+  assert.equal(early.headers["x-google-status"], "crash");
+  await assert.rejects(late, /aborted|ECONNRESET|hang up/);
 });
