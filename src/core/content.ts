@@ -37,10 +37,10 @@ export function isText(type: string | undefined): boolean {
 
 /**
  * Event data by its type: JSON parsed (scalars too), text as string, anything else as bytes.
- * Errors: FF_BODY_MALFORMED for broken JSON, FF_BODY_UNSUPPORTED for an unknown charset.
+ * Errors: FF_BODY_MALFORMED for broken JSON, FF_BODY_UNSUPPORTED for a charset that is unknown or not for JSON.
  */
 export function decodeData(bytes: Buffer, { type, charset }: ContentType): unknown {
-  if (isJson(type)) return parseJson(decodeText(bytes));
+  if (isJson(type)) return parseJson(decodeJsonText(bytes, charset));
   if (isText(type)) return decodeText(bytes, charset);
   return bytes;
 }
@@ -51,6 +51,13 @@ export function parseJson(text: string): unknown {
   } catch (err) {
     throw frameworkError("FF_BODY_MALFORMED", { why: `broken JSON, ${messageOf(err)}` });
   }
+}
+
+/** The text of a JSON body. RFC 8259 knows no charset but UTF-8; UTF-16 is read as well. Error: FF_BODY_UNSUPPORTED. */
+export function decodeJsonText(bytes: Buffer, charset?: string): string {
+  if (charset !== undefined && !/^utf-?\d/.test(charset))
+    throw frameworkError("FF_BODY_UNSUPPORTED", { what: "charset", value: charset });
+  return decodeText(bytes, charset);
 }
 
 /** Without the byte order mark that some senders begin with. */

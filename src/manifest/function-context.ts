@@ -3,6 +3,7 @@ import { frameworkError, messageOf } from "../core/errors";
 import type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
 import { readJson } from "../core/json";
 import { listed } from "../core/suggest";
+import { describe, isRecord } from "../core/value";
 
 /** Errors: FF_CONTEXT_SYNTAX with the position, FF_CONTEXT_INVALID with every problem. */
 export function parseFunctionContext(text: string, variable = "FUNC_CONTEXT"): FunctionContext {
@@ -139,15 +140,4 @@ function checkText(
       : `${name} must be a text, not ${describe(value)}`,
   );
   return false;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return `"${value}"`;
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object" ? "an object" : String(value);
 }

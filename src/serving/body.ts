@@ -3,7 +3,14 @@ import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 
-import { decodeText, formType, parseContentType, parseForm, parseJson } from "../core/content";
+import {
+  decodeJsonText,
+  decodeText,
+  formType,
+  parseContentType,
+  parseForm,
+  parseJson,
+} from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
 import { hasHeader } from "../core/http";
 import type { Request } from "../functions/types";
@@ -53,10 +60,7 @@ export function parseBody(req: Request, bytes: Buffer): unknown {
   switch (type) {
     case "application/json":
     case "application/cloudevents+json":
-      if (charset !== undefined && !charset.startsWith("utf-")) {
-        throw frameworkError("FF_BODY_UNSUPPORTED", { what: "charset", value: charset });
-      }
-      return parseStrictJson(decodeText(bytes, charset));
+      return parseStrictJson(decodeJsonText(bytes, charset));
     case "text/plain":
       return decodeText(bytes, charset);
     case formType:

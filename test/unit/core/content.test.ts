@@ -64,6 +64,10 @@ test("broken JSON and unknown charsets have their codes", () => {
     code: "FF_BODY_MALFORMED",
     status: 400,
   });
+  assert.throws(() => decodeData(Buffer.from("{}"), parseContentType("application/json; charset=latin1")), {
+    code: "FF_BODY_UNSUPPORTED",
+    status: 415,
+  });
   assert.throws(() => decodeText(Buffer.from("a"), "x-klingon"), {
     code: "FF_BODY_UNSUPPORTED",
     status: 415,
