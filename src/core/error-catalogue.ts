@@ -170,6 +170,13 @@ export const catalogue = {
     message: (d: { attribute: string; why: string }) => `Not a valid CloudEvent: "${d.attribute}" ${d.why}.`,
     hint: () => "CloudEvents 1.0 needs id, source, type and specversion.",
   },
+  FF_EVENT_BATCH_INVALID: {
+    status: 400,
+    message: (d: { index?: number; why: string }) =>
+      d.index === undefined
+        ? `Not a valid batch of CloudEvents: ${d.why}`
+        : `The event at index ${d.index} of the batch cannot be taken: ${d.why}`,
+  },
   FF_ROUTE_NOT_FOUND: {
     status: 404,
     message: (d: { method: string; path: string; known: string[] }) =>

@@ -145,6 +145,41 @@ test("an invalid event is 400 naming the attribute, and the function is not call
   await assertNeverCalled(framework);
 });
 
+test("JSON in a charset that is none for JSON is 415", async (t) => {
+  const framework = await startFramework(["--target=seen"], { project: "cloudevents" });
+  t.after(framework.stop);
+  const rows: [type: string, headers: Record<string, string>, body: string][] = [
+    [structuredType, {}, JSON.stringify(event)],
+    ["application/cloudevents-batch+json", {}, JSON.stringify([event])],
+    [json, {}, JSON.stringify(event)],
+    [json, attributes, '{"a":1}'],
+    ["application/vnd.x+json", attributes, '{"a":1}'],
+  ];
+
+  for (const charset of [
+    "iso-8859-1",
+    "latin1",
+    "windows-1252",
+    "us-ascii",
+    "utf-7",
+    "utf-32",
+    "x-klingon",
+  ]) {
+    for (const [type, headers, body] of rows) {
+      const reply = await post(
+        framework.url,
+        { ...headers, "Content-Type": `${type}; charset=${charset}` },
+        body,
+      );
+
+      assert.equal(reply.status, 415, `${type} ${charset}`);
+      assert.equal(reply.text, `The charset "${charset}" is not supported.`);
+    }
+  }
+
+  await assertNeverCalled(framework);
+});
+
 test("another method than POST is 405 with Allow, and the function is not called", async (t) => {
   const framework = await startFramework(["--target=seen"], { project: "cloudevents" });
   t.after(framework.stop);
