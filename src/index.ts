@@ -6,7 +6,7 @@ export { isFrameworkError } from "./core/errors";
 export { use } from "./functions/hooks";
 export { ComponentType, ContextUtils, RuntimeType, TraceProviderType } from "./functions/openfunction-names";
 export { Plugin } from "./functions/plugin";
-export { cloudEvent, http, openfunction, typed } from "./functions/registry";
+export { cloudEvent, event, http, openfunction, typed } from "./functions/registry";
 export { onStart, onStop } from "./functions/start-stop";
 export type * from "./functions/types";
 export type { RunningServer, ServeFunctionOptions } from "./serving/programmatic";

@@ -26,14 +26,14 @@ export function invalidAttribute(event: Record<string, unknown>): InvalidAttribu
     }
   }
   const { time } = event;
-  if (
-    time !== undefined &&
-    time !== null &&
-    !(typeof time === "string" && timestamp.test(time) && !Number.isNaN(Date.parse(time)))
-  ) {
+  if (time !== undefined && time !== null && !isTimestamp(time))
     return { attribute: "time", why: "must be an RFC 3339 timestamp" };
-  }
   return undefined;
+}
+
+/** True for an RFC 3339 timestamp that exists. */
+export function isTimestamp(value: unknown): value is string {
+  return typeof value === "string" && timestamp.test(value) && !Number.isNaN(Date.parse(value));
 }
 
 /** True for an object that carries a valid set of required attributes, an instance of the SDK's class included. */

@@ -177,6 +177,10 @@ export const catalogue = {
         ? `Not a valid batch of CloudEvents: ${d.why}`
         : `The event at index ${d.index} of the batch cannot be taken: ${d.why}`,
   },
+  FF_EVENT_LEGACY_INVALID: {
+    status: 400,
+    message: (d: { why: string }) => `Not a valid legacy event: ${d.why}.`,
+  },
   FF_ROUTE_NOT_FOUND: {
     status: 404,
     message: (d: { method: string; path: string; known: string[] }) =>

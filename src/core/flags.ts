@@ -105,7 +105,7 @@ export const flags = {
     commands: ["serve"],
   },
   "signature-type": {
-    ...oneOf("http", "cloudevent", "typed", "openfunction"),
+    ...oneOf("http", "cloudevent", "event", "typed", "openfunction"),
     env: "FUNCTION_SIGNATURE_TYPE",
     default: "http",
     help: "How the function is called; a registration in code wins.",

@@ -6,6 +6,7 @@ import { log } from "../core/log";
 import { type Registration, shared } from "./shared";
 import type {
   CloudEventFunctionWithCallback,
+  EventFunctionWithCallback,
   FunctionOptions,
   HttpFunction,
   OpenFunction,
@@ -64,6 +65,16 @@ export function typed<I = unknown, O = unknown>(
 ): void;
 export function typed(name: string, ...args: Arguments): void {
   register(name, "typed", args);
+}
+
+/**
+ * Registers a function for Google's legacy events: `functions.event("stored", (data, context) => save(data))`. One
+ * that declares a third parameter is given a callback.
+ */
+export function event(name: string, fn: EventFunctionWithCallback): void;
+export function event(name: string, options: FunctionOptions, fn: EventFunctionWithCallback): void;
+export function event(name: string, ...args: Arguments): void {
+  register(name, "event", args);
 }
 
 /** Registers a `(ctx, data)` function: `functions.openfunction("relay", (ctx, data) => ctx.send(data))`. */

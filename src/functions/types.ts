@@ -44,6 +44,43 @@ export type CloudEventFunctionWithCallback<T = unknown> = (
 
 export type Callback = (error?: unknown, result?: unknown) => void;
 
+/** `(data, context)`: Google's legacy events; the reply is the same as for CloudEvents. */
+// biome-ignore lint/suspicious/noExplicitAny: the user knows what their event carries
+export type EventFunction = (data: any, context: Context) => unknown;
+
+/** `(data, context, callback)`: chosen when the function declares three parameters. */
+export type EventFunctionWithCallback = (
+  // biome-ignore lint/suspicious/noExplicitAny: the user knows what their event carries
+  data: any,
+  context: Context,
+  callback: Callback,
+) => unknown;
+
+/** Beside the data of a legacy event; of a CloudEvent that has no legacy form, its attributes. */
+export type Context = CloudFunctionsContext | CloudEvent;
+
+export interface CloudFunctionsContext {
+  eventId?: string;
+  /** RFC 3339. */
+  timestamp?: string;
+  eventType?: string;
+  /** What the event is about; its name is null when a Pub/Sub push does not tell the topic. */
+  resource?: string | Record<string, string | null>;
+}
+
+/** A legacy event as it is sent. */
+export interface LegacyEvent {
+  // biome-ignore lint/suspicious/noExplicitAny: the user knows what their event carries
+  data: Record<string, any>;
+  context: CloudFunctionsContext;
+}
+
+export interface Data {
+  data: object;
+}
+
+export type LegacyCloudFunctionsContext = CloudFunctionsContext | Data;
+
 /** `(ctx, data)`: fed by Dapr bindings and topics (runtime Async), or by HTTP POST (runtime Knative). */
 // biome-ignore lint/suspicious/noExplicitAny: the user knows what their input carries
 export type OpenFunction = (ctx: OpenFunctionContext, data: any) => unknown;
@@ -84,10 +121,12 @@ export type HandlerFunction<T = unknown> =
   | HttpFunction
   | CloudEventFunction<T>
   | CloudEventFunctionWithCallback<T>
+  | EventFunction
+  | EventFunctionWithCallback
   | OpenFunction;
 
 /** The calling conventions. */
-export type SignatureType = "http" | "cloudevent" | "typed" | "openfunction";
+export type SignatureType = "http" | "cloudevent" | "event" | "typed" | "openfunction";
 
 export type UserFunction = (...args: never[]) => unknown;
 

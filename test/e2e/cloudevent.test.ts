@@ -4,6 +4,7 @@ import {
   attributes,
   type EventHeaders,
   event,
+  post,
   postBinary,
   postStructured,
   structuredType,
@@ -54,6 +55,24 @@ test("structured mode under plain application/json, and with a charset", async (
   assert.deepEqual(plain.json().seen, sent);
   assert.deepEqual(charset.json().seen, sent);
 });
+
+for (const charset of ["utf-8", "UTF8", "utf-16", "utf-16le"]) {
+  test(`JSON in ${charset} is decoded, as an event and as data`, async () => {
+    const encode = (value: unknown) =>
+      Buffer.from(JSON.stringify(value), charset.startsWith("utf-16") ? "utf16le" : "utf8");
+    const headers = (type: string) => ({ "Content-Type": `${type}; charset=${charset}` });
+
+    const structuredReply = await post(
+      framework.url,
+      headers(structuredType),
+      encode({ ...event, data: "ü✓" }),
+    );
+    const binaryReply = await post(framework.url, { ...attributes, ...headers(json) }, encode("ü✓"));
+
+    assert.equal(structuredReply.json().seen.data, "ü✓");
+    assert.equal(binaryReply.json().seen.data, "ü✓");
+  });
+}
 
 test("with a structured content type the structured mode wins over ce- headers", async () => {
   const reply = await structured(
@@ -153,6 +172,76 @@ test("a traceparent header is put on the event in both modes", async () => {
 
   assert.equal(inBinary.json().seen.traceparent, traceparent);
   assert.equal(inStructured.json().seen.traceparent, traceparent);
+});
+
+const legacy = {
+  eventId: "1",
+  timestamp: "2020-09-29T11:32:00.123Z",
+  eventType: "google.storage.object.finalize",
+  resource: { service: "storage.googleapis.com", name: "projects/my-project/buckets/b/objects/o#7" },
+};
+
+test("a legacy event of a known type becomes a CloudEvent, traceparent included", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const bodies = [
+    { data: { a: 1 }, context: legacy },
+    { data: { a: 1 }, ...legacy },
+  ];
+  for (const type of [json, structuredType]) {
+    for (const body of bodies) {
+      const reply = await structured(body, { "Content-Type": type, traceparent });
+
+      assert.deepEqual(reply.json().seen, {
+        id: "1",
+        source: "//storage.googleapis.com/projects/my-project/buckets/b",
+        type: "google.cloud.storage.object.v1.finalized",
+        specversion: "1.0",
+        subject: "objects/o",
+        time: legacy.timestamp,
+        datacontenttype: json,
+        data: { a: 1 },
+        traceparent,
+      });
+    }
+  }
+});
+
+test("a CloudEvent is taken as it is, whatever else it carries", async () => {
+  const sent = { ...event, eventType: legacy.eventType, context: legacy, data: { message: {} } };
+
+  const inStructured = await structured(sent);
+  const inBinary = await binary({ "Content-Type": json }, JSON.stringify({ data: 1, context: legacy }));
+
+  assert.deepEqual(inStructured.json().seen, sent);
+  assert.deepEqual(inBinary.json().seen.data, { data: 1, context: legacy });
+});
+
+test("a push of Pub/Sub becomes a CloudEvent, its topic told by the path", async () => {
+  const message = { messageId: "7", publishTime: "2021-02-05T04:06:14.109Z", attributes: { a: "b" } };
+  const push = { subscription: "projects/p/subscriptions/s", message: { ...message, data: "eA==" } };
+  const post = (path: string) =>
+    request(`${framework.url}${path}`, {
+      method: "POST",
+      headers: { "Content-Type": json },
+      body: JSON.stringify(push),
+    });
+
+  const known = await post("/some/projects/p/topics/t?x=y");
+  const unknown = await post("/");
+
+  const expected = (topic: string) => ({
+    id: "7",
+    source: `//pubsub.googleapis.com/${topic}`,
+    type: "google.cloud.pubsub.topic.v1.messagePublished",
+    specversion: "1.0",
+    time: message.publishTime,
+    datacontenttype: json,
+    data: {
+      message: { "@type": "type.googleapis.com/google.pubsub.v1.PubsubMessage", ...message, data: "eA==" },
+    },
+  });
+  assert.deepEqual(known.json().seen, expected("projects/p/topics/t"));
+  assert.deepEqual(unknown.json().seen, expected(""));
 });
 
 test("fifty events at once are never mixed up", async (t) => {

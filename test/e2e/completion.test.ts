@@ -10,7 +10,7 @@ const asked: [words: string[], offers: string[], not: string[]][] = [
   [["--"], ["--target", "--health", "--signature-type"], ["--brokers", "dev"]],
   [["serve", "--"], ["--target"], ["--brokers"]],
   [["dev", "--"], ["--brokers", "--file"], ["--target"]],
-  [["--signature-type", ""], ["http", "cloudevent", "typed", "openfunction"], ["--port"]],
+  [["--signature-type", ""], ["http", "cloudevent", "event", "typed", "openfunction"], ["--port"]],
   [["dev", "--brokers", ""], ["embedded", "declared"], ["--port"]],
 ];
 

@@ -141,7 +141,12 @@ const badValues: [flag: string, env: string, value: string, allowed: string][] =
   ["--port", "PORT", "abc", "a port from 0 to 65535"],
   ["--port", "PORT", "-1", "a port from 0 to 65535"],
   ["--port", "PORT", "65536", "a port from 0 to 65535"],
-  ["--signature-type", "FUNCTION_SIGNATURE_TYPE", "HTTP", "one of http, cloudevent, openfunction"],
+  [
+    "--signature-type",
+    "FUNCTION_SIGNATURE_TYPE",
+    "HTTP",
+    "one of http, cloudevent, event, typed, openfunction",
+  ],
   ["--body-limit", "FF_BODY_LIMIT", "5tb", "a size from 0 to 2gb"],
   ["--grace-period", "FF_GRACE_PERIOD", "soon", "a number of seconds"],
   ["--log-level", "FF_LOG_LEVEL", "loud", "one of debug, info, warn, error"],

@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 
 import { makeProject } from "../support/project";
 import { startFramework } from "./support/framework";
-import { request } from "./support/http";
+import { postJson, type Reply, request } from "./support/http";
 
 // A module that tells which packages are loaded in its process, by the files that have been required.
 const module = `
@@ -40,6 +40,28 @@ test("an http function loads Express's request and response, and nothing else th
     loaded.filter((file) => heavy.some((name) => file.startsWith(name))),
     [],
   );
+});
+
+test("what legacy events need is loaded with the first of them", async (t) => {
+  const legacyParts =
+    /dist\/signatures\/(event|event-to-legacy|legacy-[\w-]+|pubsub-push|auth-metadata)\.js$/;
+  const http = await serve(t, "loaded");
+  const events = await serve(t, "handle", { FUNCTION_SIGNATURE_TYPE: "cloudevent" });
+  const of = (reply: Reply): string[] => reply.json().filter((file: string) => legacyParts.test(file));
+  const event = { id: "1", source: "/s", type: "t", specversion: "1.0" };
+  const legacy = {
+    eventId: "1",
+    eventType: "google.pubsub.topic.publish",
+    resource: "projects/p/topics/t",
+    data: {},
+  };
+
+  const before = [await request(http.url), await postJson(events.url, event)];
+  const after = await postJson(events.url, legacy);
+
+  assert.deepEqual(before.flatMap(of), []);
+  assert.ok(of(after).some((file) => file.endsWith("/legacy-to-event.js")));
+  assert.ok(!of(after).some((file) => file.endsWith("/event.js")));
 });
 
 test("an async function loads no part of Express, and no client before it sends", async (t) => {
