@@ -1,5 +1,5 @@
 /** `(request)`: the body of a POST, deserialised; what the function returns is serialised. JSON unless it has a format. */
-import { decodeText, parseJson } from "../core/content";
+import { decodeJsonText, decodeText, parseContentType, parseJson } from "../core/content";
 import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
 import { composeHooks } from "../functions/hooks";
 import { formatOf } from "../functions/registry";
@@ -42,10 +42,10 @@ export const typed: Signature = {
   },
 };
 
-function readJsonBody({ rawBody }: Request): unknown {
+function readJsonBody({ rawBody, headers }: Request): unknown {
   if (rawBody === undefined || rawBody.length === 0)
     throw frameworkError("FF_BODY_MALFORMED", { why: "it is empty, and a typed function needs JSON" });
-  return parseJson(decodeText(rawBody));
+  return parseJson(decodeJsonText(rawBody, parseContentType(headers["content-type"]).charset));
 }
 
 // What a format cannot read is the caller's mistake, not the function's.
