@@ -1,9 +1,11 @@
-// Runs the tests: installs the servers they talk to, builds, then `node --test`.
+// Runs the tests: installs the servers they talk to and the peers they compare with, builds, then `node --test`.
 // `npm test -- test/unit/floors.test.ts --test-name-pattern=cycle`: flags go to node, the rest picks files.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+import { providePeers } from "./peers.mjs";
 
 // One row per server: the Debian package, and the command that shows that it is there.
 const servers = [
@@ -11,6 +13,7 @@ const servers = [
   { debian: "mosquitto-clients", command: "mosquitto_pub" },
 ];
 
+const noTests = ["fixtures", "peers"]; // folders of test/
 const limits = ["--test", "--test-concurrency=2", "--test-timeout=120000"];
 const reporter = ["--test-reporter=./scripts/test-reporter.mjs", "--test-reporter-destination=stdout"];
 
@@ -21,19 +24,26 @@ const flags = args.filter((arg) => arg.startsWith("-"));
 const files = testFiles(args.filter((arg) => !arg.startsWith("-")));
 
 provideServers();
+providePeers();
 run("npm", ["run", "build"]);
 run(process.execPath, ["--import", "tsx", ...limits, ...reporter, ...flags, ...files]);
 
 /** `node --test` has no glob patterns before Node 21. */
 function testFiles(filters) {
-  const all = readdirSync("test", { recursive: true })
-    .map((file) => join("test", file))
-    .filter((file) => file.endsWith(".test.ts") && !file.startsWith(join("test", "fixtures")))
+  const all = readdirSync("test")
+    .filter((name) => !noTests.includes(name))
+    .flatMap((name) => filesBelow(join("test", name)))
+    .filter((file) => file.endsWith(".test.ts"))
     .sort();
   for (const filter of filters) {
     if (!all.some((file) => file.includes(filter))) stop(`No test file matches "${filter}".`);
   }
   return filters.length > 0 ? all.filter((file) => filters.some((filter) => file.includes(filter))) : all;
+}
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true }).map((file) => join(path, file));
 }
 
 function provideServers() {

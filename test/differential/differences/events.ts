@@ -1,0 +1,417 @@
+/** CloudEvents and legacy events. */
+import { answerForPage, failure, failurePage, lineForJson, lineForPage } from "./groups";
+import type { Difference } from "./row";
+
+const inputs = "cloudevent: inputs";
+const replies = "cloudevent: replies";
+const legacy = "cloudevent: legacy events";
+const backward = "event: inputs";
+const otherMethods = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "favicon.ico"];
+const made = ["+ce-id: 2", "+ce-source: /me", "+ce-type: made", "+ce-specversion: 1.0"];
+const successForFailure = [
+  "204 → 500",
+  "+X-Google-Status: error",
+  "+Content-Type: text/plain; charset=utf-8",
+  ...failure("error"),
+  "body",
+];
+
+export const eventDifferences: Difference[] = [
+  {
+    in: inputs,
+    requests: [
+      ...[
+        "binary, object",
+        "binary, array",
+        "binary, extensions",
+        "binary, traceparent",
+        "binary, octet-stream",
+      ],
+      ...["binary, xml", "binary, +json", "binary, percent-encoding"],
+    ],
+    differs: ["body.seen.datacontenttype: – → …", "body.keys: …"],
+    spec: "8.2",
+    why: "`Content-Type` is the `datacontenttype` of an event in binary mode.",
+  },
+  {
+    in: inputs,
+    requests: ["binary, text", "binary, no body"],
+    differs: ["500 → 200", ...answerForPage, "body"],
+    spec: "8.2",
+    why: "Text and no data at all are data too.",
+  },
+  {
+    in: inputs,
+    requests: ["binary, JSON number", "binary, JSON string"],
+    differs: ["400 → 200", ...answerForPage, "body"],
+    spec: "8.2",
+    why: "A JSON scalar is data too.",
+  },
+  {
+    in: inputs,
+    requests: ["binary, +json"],
+    differs: ['body.seen.data: "{\\"a\\":1}" → {"a":1}', 'body.dataIs: "Buffer" → "object"'],
+    spec: "8.2",
+    why: "Every JSON type is parsed.",
+  },
+  {
+    in: inputs,
+    requests: ["binary, percent-encoding"],
+    differs: ['body.seen.subject: "%E2%82%AC%20x" → "€ x"'],
+    spec: "8.2",
+    why: "Header values are decoded as the HTTP binding says.",
+  },
+  {
+    in: inputs,
+    requests: ["binary, malformed JSON", "structured, malformed"],
+    differs: [...lineForPage, "body"],
+    spec: "8.2",
+    why: "Malformed JSON is one line of text, not a page.",
+  },
+  {
+    in: inputs,
+    requests: [
+      ...[
+        "binary, no id",
+        "binary, empty source",
+        "binary, specversion 0.3",
+        "structured, no id",
+        "structured, {}",
+      ],
+      ...[
+        "structured, []",
+        "structured, empty",
+        "structured, specversion 2.0",
+        "JSON that is no event",
+        "form",
+      ],
+      "bytes",
+    ],
+    differs: ["200 → 400", ...lineForJson],
+    spec: "8.2",
+    why: "What is no valid event is told to the sender; theirs calls the function with it.",
+  },
+  {
+    in: inputs,
+    requests: ["text", "nothing"],
+    differs: ["500 → 400", ...lineForPage, "body"],
+    spec: "8.2",
+    why: "A body that cannot be an event is the sender's mistake.",
+  },
+  {
+    in: inputs,
+    requests: ["structured, data_base64"],
+    differs: [
+      'body.seen.data_base64: "aW1n" → –',
+      'body.seen.data: – → "img"',
+      'body.dataIs: "undefined" → "Buffer"',
+      "body.keys: …",
+    ],
+    spec: "8.2",
+    why: "`data_base64` is decoded to `data`.",
+  },
+  {
+    in: inputs,
+    requests: ["structured and ce- headers"],
+    differs: [
+      'body.seen.id: "1" → "of the document"',
+      "body.seen.data: …",
+      'body.dataIs: "object" → "undefined"',
+      "body.keys: …",
+    ],
+    spec: "8.2",
+    why: "The content type says that the event is in the body, whatever the headers are.",
+  },
+  {
+    in: inputs,
+    requests: ["batch of two", "empty batch"],
+    differs: ["200 → 204", "-Content-Type: application/json; charset=utf-8", "body"],
+    spec: "8.5",
+    why: "A batch calls the function once per event; theirs gives it the bytes.",
+  },
+  {
+    in: inputs,
+    requests: otherMethods,
+    differs: ["500 → 405", ...lineForPage, "+Allow: POST"],
+    spec: "8.2",
+    why: "Events are posted.",
+  },
+  {
+    in: inputs,
+    requests: otherMethods.filter((method) => method !== "HEAD"),
+    differs: ["body"],
+    spec: "8.2",
+    why: "One line of text, not a page.",
+  },
+
+  // Replies
+  {
+    in: replies,
+    requests: [
+      "event",
+      "event-text",
+      "event-bytes",
+      "event-base64",
+      "event-empty",
+      "event-of-sdk",
+      "event-of-sdk-bytes",
+    ],
+    differs: made,
+    spec: "8.4",
+    why: "A returned CloudEvent goes out in binary mode: attributes are headers.",
+  },
+  {
+    in: replies,
+    requests: ["event-text", "event-bytes", "event-base64", "event-empty", "event-of-sdk-bytes"],
+    differs: ["body"],
+    spec: "8.4",
+    why: "In binary mode the data is the body.",
+  },
+  {
+    in: replies,
+    requests: ["event"],
+    differs: ["+ce-subject: %C3%BC%20%22x%22%205%25", "+ce-myext: 7"],
+    spec: "8.4",
+    why: "Extensions are headers too, encoded as the HTTP binding says.",
+  },
+  {
+    in: replies,
+    requests: ["event-of-sdk"],
+    differs: ["+ce-subject: s"],
+    spec: "8.4",
+    why: "The same holds for an event made by the SDK.",
+  },
+  {
+    in: replies,
+    requests: ["event-of-sdk", "event-of-sdk-bytes"],
+    differs: ["+ce-time: 2020-01-01T00:00:00.000Z"],
+    spec: "8.4",
+    why: "The same holds for an event made by the SDK.",
+  },
+  {
+    in: replies,
+    requests: ["event", "event-of-sdk"],
+    differs: [
+      ...["id", "source", "type", "specversion", "subject", "data"].map((name) => `body.${name}: …`),
+      "body.a: – → 1",
+    ],
+    spec: "8.4",
+    why: "In binary mode the data is the body.",
+  },
+  {
+    in: replies,
+    requests: ["event-of-sdk"],
+    differs: ['body.time: "2020-01-01T00:00:00.000Z" → –'],
+    spec: "8.4",
+    why: "In binary mode the data is the body.",
+  },
+  {
+    in: replies,
+    requests: ["event"],
+    differs: [
+      "Content-Type: application/json; charset=utf-8 → application/vnd.made+json",
+      'body.datacontenttype: "application/vnd.made+json" → –',
+      "body.myext: 7 → –",
+    ],
+    spec: "8.4",
+    why: "The content type of the reply is the event's datacontenttype.",
+  },
+  {
+    in: replies,
+    requests: ["event-text"],
+    differs: ["Content-Type: application/json; charset=utf-8 → text/plain"],
+    spec: "8.4",
+    why: "The content type of the reply is the event's datacontenttype.",
+  },
+  {
+    in: replies,
+    requests: ["event-bytes", "event-base64", "event-of-sdk-bytes"],
+    differs: ["Content-Type: application/json; charset=utf-8 → image/png"],
+    spec: "8.4",
+    why: "The content type of the reply is the event's datacontenttype.",
+  },
+  {
+    in: replies,
+    requests: ["event-empty"],
+    differs: ["-Content-Type: application/json; charset=utf-8"],
+    spec: "8.4",
+    why: "An event without data has no content type.",
+  },
+  {
+    in: [replies, "cloudevent: deadly replies"],
+    requests: ["bigint", "circular", "rejects-null", "rejects-undefined", "throws-null"],
+    differs: successForFailure,
+    spec: "8.4",
+    why: "An event is acknowledged only when its function has ended well and the result could be sent.",
+  },
+  {
+    in: [replies, "cloudevent: callbacks", "event: replies", "event: callbacks"],
+    requests: ["throws", "rejects", "timer", "unhandled", "error", "text-error", "async-throws", "fails"],
+    differs: failurePage("error"),
+    spec: "6.3",
+    why: "Both status headers, and text in place of a page.",
+  },
+  {
+    in: "cloudevent: replies in production",
+    requests: ["throws", "rejects", "timer", "unhandled"],
+    differs: failure("error"),
+    spec: "6.3",
+    why: "Both status headers, and nosniff on every failure.",
+  },
+  {
+    in: [replies, "cloudevent: replies in production"],
+    requests: ["timer", "unhandled"],
+    differs: ["X-Google-Status: crash → error"],
+    spec: "6.3",
+    why: "The word says what kind of function failed, not where in it.",
+  },
+  {
+    in: "cloudevent: callbacks",
+    requests: ["throws", "async-throws", "timer"],
+    differs: ["X-Google-Status: crash → error"],
+    spec: "6.3",
+    why: "The word says what kind of function failed, not where in it.",
+  },
+  {
+    in: "cloudevent: callbacks",
+    requests: ["async-returns"],
+    differs: ["hangs → 200"],
+    spec: "8.4",
+    why: "The end of a returned promise counts as completion.",
+  },
+
+  // Legacy events to cloudevent functions
+  {
+    in: legacy,
+    requests: [
+      ...["Pub/Sub", "Storage", "Storage, generation", "Firestore", "Auth", "Database", "Database, region"],
+      ...["Pub/Sub push", "Pub/Sub push without topic", "Pub/Sub push without data"],
+    ],
+    differs: ["body.keys: …"],
+    spec: "8.3",
+    why: "The attributes of a converted event come in the order of every other event.",
+  },
+  {
+    in: legacy,
+    requests: ["Storage, generation"],
+    differs: ['body.seen.subject: "objects/folder/a.txt#1588778055917163" → "objects/folder/a.txt"'],
+    spec: "9.2",
+    why: "The generation is cut from the name, as the framework contract says.",
+  },
+  {
+    in: legacy,
+    requests: ["Storage, real project", "Firestore, own database"],
+    differs: ["500 → 200", ...answerForPage, "body"],
+    spec: "9.2",
+    why: "Any project id and any database id; theirs knows one of each.",
+  },
+  {
+    in: legacy,
+    requests: ["Database, no domain", "null context"],
+    differs: ["500 → 400", ...lineForPage, "body"],
+    spec: "9.2",
+    why: "An event that cannot be converted is the sender's mistake.",
+  },
+  {
+    in: legacy,
+    requests: ["unknown event type"],
+    differs: ["200 → 400", ...lineForJson],
+    spec: "9.2",
+    why: "An unknown type is told; theirs calls the function with what is no CloudEvent.",
+  },
+  {
+    in: legacy,
+    requests: ["Pub/Sub push without data"],
+    differs: [
+      ...["subscription", "message"].map((name) => `body.seen.${name}: …`),
+      ...["id", "source", "type", "specversion", "time", "datacontenttype", "data"].map(
+        (name) => `body.seen.${name}: – → …`,
+      ),
+      'body.dataIs: "undefined" → "object"',
+    ],
+    spec: "9.4",
+    why: "A message that has only attributes is a message too.",
+  },
+
+  // Event functions
+  {
+    in: backward,
+    requests: ["Pub/Sub push without data"],
+    differs: [
+      ...["subscription", "message"].map((name) => `body.context.${name}: …`),
+      ...["eventId", "timestamp", "eventType", "resource"].map((name) => `body.context.${name}: – → …`),
+      "body.data: – → …",
+    ],
+    spec: "9.4",
+    why: "A message that has only attributes is a message too.",
+  },
+  {
+    in: backward,
+    requests: ["CloudEvent of Storage, no subject"],
+    differs: ['body.context.resource.name: "projects/_/buckets/b/undefined" → "projects/_/buckets/b"'],
+    spec: "9.3",
+    why: "Without a subject there is no piece for it in the name.",
+  },
+  {
+    in: backward,
+    requests: ["CloudEvent of Pub/Sub, bad source"],
+    differs: ["500 → 400", ...lineForPage, "body"],
+    spec: "9.3",
+    why: "An event that cannot be converted is the sender's mistake.",
+  },
+  {
+    in: backward,
+    requests: ["CloudEvent of an unknown type"],
+    differs: ['body.context.datacontenttype: – → "application/json"'],
+    spec: "8.2",
+    why: "`Content-Type` is the `datacontenttype` of an event in binary mode.",
+  },
+  {
+    in: backward,
+    requests: ["null context", "a batch"],
+    differs: lineForJson,
+    spec: "9.3",
+    why: "What is no event is told to the sender.",
+  },
+  {
+    in: backward,
+    requests: ["null context"],
+    differs: ["200 → 400"],
+    spec: "9.2",
+    why: "A null context is the sender's mistake.",
+  },
+  {
+    in: backward,
+    requests: ["a batch"],
+    differs: ["200 → 415"],
+    spec: "8.5",
+    why: "Only cloudevent functions take batches.",
+  },
+  {
+    in: backward,
+    requests: ["no body", "text"],
+    differs: [
+      "500 → 400",
+      "-X-Google-Status: crash",
+      "Content-Type: text/html; charset=utf-8 → text/plain; charset=utf-8",
+      "+X-Content-Type-Options: nosniff",
+      "body",
+    ],
+    spec: "9.3",
+    why: "A body that is empty or no object is the sender's mistake.",
+  },
+  {
+    in: backward,
+    requests: ["GET", "PUT", "HEAD"],
+    differs: ["404 → 405", ...lineForPage, "+Allow: POST"],
+    spec: "3.3",
+    why: "Events are posted.",
+  },
+  {
+    in: backward,
+    requests: ["GET", "PUT"],
+    differs: ["body"],
+    spec: "3.3",
+    why: "One line of text, not a page.",
+  },
+];
