@@ -155,10 +155,14 @@ function emitWithin(
  * both.
  */
 function paramsOf(req: Request): Record<string, unknown> {
-  const path = decodePercent((req.url.split("?", 1)[0] as string).slice(1));
+  const path = req.path.slice(1);
   const params = Object.create(null);
-  if (path !== "") params.splat = path.split("/");
-  return Object.defineProperty(params, "0", { value: path, configurable: true, writable: true });
+  if (path !== "") params.splat = path.split("/").map(decodePercent); // split first: %2F is part of a segment
+  return Object.defineProperty(params, "0", {
+    value: decodePercent(path),
+    configurable: true,
+    writable: true,
+  });
 }
 
 type PlainResponse = ServerResponse & {
