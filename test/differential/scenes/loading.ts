@@ -108,7 +108,7 @@ export const options: Scene[] = [
   {
     ...named,
     name: "options: ignored routes that are no pattern",
-    args: ["--ignored-routes=/x/(*"],
+    args: ["--ignored-routes=/{a"],
     requests: {},
   },
   { ...named, name: "options: version", args: ["--version"], requests: {} },
