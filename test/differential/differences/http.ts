@@ -1,7 +1,10 @@
 /** Requests to http functions and Express applications. */
+import * as zlib from "node:zlib";
+
 import { failure, failurePage, lineForPage } from "./groups";
 import type { Difference } from "./row";
 
+const readsZstd = "zstdDecompressSync" in zlib; // since Node 22.15
 const development = ["failures", "deadly failures"];
 const production = ["failures in production"];
 
@@ -24,6 +27,17 @@ export const httpDifferences: Difference[] = [
     spec: "6.3",
     why: "What is refused before the function runs gets one line of text, not a page with a stack.",
   },
+  ...(readsZstd
+    ? [
+        {
+          in: "bodies",
+          requests: ["zstd"],
+          differs: ["400 → 415"],
+          spec: "5.2",
+          why: "zstd is refused on every Node; theirs reads it where Node does, and these bytes are none.",
+        },
+      ]
+    : []),
   {
     in: "bodies",
     requests: ["no content type", "content type that is none", "empty content type"],
