@@ -20,7 +20,10 @@ const scenes: Scene[] = [...loading, ...options, ...http, ...applications, ...ev
 /** Fixtures that Google's framework has nothing to say to. */
 const incomparable: Record<string, string> = {
   "broken-await": "neither ever listens",
+  conformance: "registers with event(), which is ours; legacy-events stands for it",
   context: "(ctx, data) functions",
+  "event-hooks": "use() and event() are ours",
+  events: "registers with event(), which is ours; legacy-events stands for it",
 };
 
 // Of what the list calls not there yet: what is still missing, and what is there.
