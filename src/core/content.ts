@@ -30,9 +30,7 @@ export function isJson(type: string | undefined): boolean {
 }
 
 export function isText(type: string | undefined): boolean {
-  return (
-    type !== undefined && (type.startsWith("text/") || type === "application/xml" || type.endsWith("+xml"))
-  );
+  return type?.startsWith("text/") ?? false;
 }
 
 /**

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import type { Project } from "../e2e/support/projects";
-import { differences, notYet } from "./differences";
+import { differences } from "./differences";
 import type { Requests } from "./differences/row";
 import { events } from "./scenes/events";
 import { applications, http } from "./scenes/http";
@@ -25,10 +25,6 @@ const incomparable: Record<string, string> = {
   "event-hooks": "use() and event() are ours",
   events: "registers with event(), which is ours; legacy-events stands for it",
 };
-
-// Of what the list calls not there yet: what is still missing, and what is there.
-const missing: string[] = [];
-const fulfilled: string[] = [];
 
 const patience = 10_000;
 const shortPatience = 1_500; // for answers that the list says never come
@@ -62,11 +58,8 @@ describe("ours and Google's framework", { concurrency: 3 }, () => {
         found.push(...(await Promise.all(silent.map(compare))));
       }
 
-      const [waiting, due] = partition(found, ([name]) => isListed(notYet, scene.name, name));
-      for (const [name, lines] of waiting)
-        (isAsListed(scene.name, name, lines) ? fulfilled : missing).push(`${scene.name}: ${name}`);
       assert.deepEqual(
-        due.flatMap(([name, lines]) => surprises(scene.name, name, lines)),
+        found.flatMap(([name, lines]) => surprises(scene.name, name, lines)),
         [],
       );
 
@@ -80,13 +73,6 @@ describe("ours and Google's framework", { concurrency: 3 }, () => {
       }
     });
   }
-});
-
-test("everything is there", (t) => {
-  if (fulfilled.length > 0) t.diagnostic(`Take off the list "notYet": ${fulfilled.join("; ")}`);
-  if (missing.length > 0) t.todo(`${missing.length} requests wait for features: ${missing.join("; ")}`);
-
-  assert.equal(notYet.length === 0, missing.length + fulfilled.length === 0);
 });
 
 test("every fixture is compared", () => {
@@ -103,7 +89,7 @@ test("every row of the list names requests that are made", () => {
   const known = scenes.flatMap(({ name, requests = {} }) =>
     ["start", ...Object.keys(requests)].map((request) => `${name}: ${request}`),
   );
-  const unknown = [...differences, ...notYet].flatMap((row) =>
+  const unknown = differences.flatMap((row) =>
     row.requests.filter((request) => !scenesOf(row).some((scene) => known.includes(`${scene}: ${request}`))),
   );
 
@@ -124,9 +110,6 @@ function surprises(scene: string, request: string, found: string[]): string[] {
     ...gone.map((line) => `${request}: listed, and no longer so: ${line}`),
   ];
 }
-
-const isAsListed = (scene: string, request: string, found: string[]) =>
-  surprises(scene, request, found).length === 0;
 
 function hangs({ name }: Scene, request: string): boolean {
   return differences.some(

@@ -100,7 +100,7 @@ const binaryData: [
   ["another +json type", "application/vnd.x+json", '{"a":1}', { a: 1 }, "object"],
   ["text", "text/plain", "text", "text", "string"],
   ["HTML", "text/html", "<p>", "<p>", "string"],
-  ["XML", "application/xml", "<a/>", "<a/>", "string"],
+  ["XML", "application/xml", "<a/>", "<a/>", "Buffer"],
   ["bytes", "application/octet-stream", "bytes", "bytes", "Buffer"],
   ["a form", "application/x-www-form-urlencoded", "a=1", "a=1", "Buffer"],
   ["bytes without a type", undefined, "bytes", "bytes", "Buffer"],
