@@ -67,7 +67,7 @@ export class Invocation {
       // Seen on the response: a request whose body was read is "closed" at once.
       const onClose = () => {
         abortable.delete(this);
-        if (!this.#res.writableFinished) abort.abort(new Error("The caller is gone."));
+        if (!this.#res.writableFinished) this.abort(new Error("The caller is gone."));
       };
       if (this.#res.closed) onClose();
       else {
@@ -78,10 +78,11 @@ export class Invocation {
     return this.#abort;
   }
 
-  /** Aborts the signal, also one that nobody has asked for yet. */
+  /** Aborts the signal, also one that nobody has asked for yet. What its listeners throw belongs to the invocation. */
   abort(reason: unknown): void {
-    this.#abortReason = reason;
-    this.#abort?.abort(reason);
+    this.#abortReason ??= reason;
+    const abort = this.#abort;
+    if (abort) runInvocation(this, () => abort.abort(reason));
   }
 
   get log(): Logger {

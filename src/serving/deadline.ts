@@ -4,8 +4,8 @@ import type { Invocation } from "../core/invocation";
 
 /**
  * Ends the invocation as failed with FF_FUNCTION_TIMEOUT after the given seconds, then aborts its signal: the answer
- * comes first, so that it is the same whatever the function does when it is aborted. `isOver` is asked for what fails
- * before the function was called. The returned function stops the clock.
+ * comes first, so that it is the same whatever the function does when it is aborted. `failEarly` answers while there is
+ * no function to fail yet. The returned function stops the clock.
  */
 export function startDeadline(
   invocation: Invocation,
