@@ -16,7 +16,7 @@ export function installGuard(lifecycle: Lifecycle): void {
   if (isInstalled) return; // one guard for all that a process serves
   isInstalled = true;
   const onError = (thrown: unknown) => {
-    if (failInvocation(thrown)) return;
+    if (failCurrent(thrown)) return;
     logError(frameworkError("FF_PROCESS_CRASHED", { why: messageOf(thrown) }, { cause: thrown }));
     void lifecycle.stop("an error outside of any invocation", exitCodes.crashed);
   };
@@ -46,19 +46,23 @@ function guardEmit(): void {
   emit = process.emit;
   process.emit = function (this: unknown, event: string, ...args: unknown[]): boolean {
     const isError = event === "uncaughtException" || event === "unhandledRejection";
-    if (isError && failInvocation(args[0])) return true;
+    if (isError && failCurrent(args[0])) return true;
     return Reflect.apply(emit, process, [event, ...args]);
   } as typeof process.emit;
 }
 
-/** False when the running code belongs to no invocation. */
-function failInvocation(thrown: unknown): boolean {
-  // The failing work's store is the current one here (observed on Node 20, 22, 24).
-  const invocation = currentInvocation();
-  if (!invocation) return false;
+/** Ends an invocation as failed, or logs what comes after its answer. */
+export function failInvocation(invocation: Invocation, thrown: unknown): void {
   if (invocation.fail && !invocation.settled) failSafely(invocation, thrown);
   else logError(thrown, { function: invocation.function, invocation: invocation.id });
-  return true;
+}
+
+/** False when the running code belongs to no invocation. */
+function failCurrent(thrown: unknown): boolean {
+  // The failing work's store is the current one here (observed on Node 20, 22, 24).
+  const invocation = currentInvocation();
+  if (invocation) failInvocation(invocation, thrown);
+  return invocation !== undefined;
 }
 
 // An error in this handler would end the process on the spot.

@@ -7,9 +7,10 @@ import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody } from "./body";
 import type { Concurrency } from "./concurrency";
 import { startDeadline } from "./deadline";
+import { emitOwnWithin } from "./emit";
 import { reportInvocation } from "./news";
 import { acceptsMethod, refuse, refuseMethod } from "./refuse";
-import { defineInvocationFields, invocationOf } from "./request";
+import { type Carrier, defineInvocationFields, invocationOf } from "./request";
 import type { RequestHandler } from "./server";
 
 export interface RequestLimits {
@@ -50,8 +51,8 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     if (concurrency && !concurrency.tryEnter()) return refuseBusy(res, concurrency);
     const invocation = new Invocation(name, signature.name, "http", res);
     (req as Carrier)[invocationOf] = invocation;
-    (res as unknown as Carrier)[invocationOf] = invocation;
-    if (isApplication) defineInvocationFields(req); // it is going to replace the request's prototype
+    (res as Carrier)[invocationOf] = invocation;
+    if (isApplication) keepInvocation(req, res);
     onInvocation?.(invocation);
     if (concurrency || timeout > 0 || hasListeners("invocation"))
       watch(invocation, res, timeout, concurrency);
@@ -66,7 +67,12 @@ export function createHandler(options: HandlerOptions): RequestHandler {
   };
 }
 
-type Carrier = { [invocationOf]?: Invocation | undefined };
+// An application is going to replace the prototypes of both.
+function keepInvocation(req: Request, res: Response): void {
+  defineInvocationFields(req);
+  emitOwnWithin(req);
+  emitOwnWithin(res);
+}
 
 // Express 4's body-parser looks for `_body` and would wait for ever on a stream that is read already.
 function fillBody(req: Request, bytes: Buffer, signature: Signature): unknown {

@@ -4,7 +4,7 @@ import type { Invocation } from "../core/invocation";
 /** Where a request and its response keep their invocation. */
 export const invocationOf = Symbol("invocation");
 
-interface Carrier {
+export interface Carrier {
   [invocationOf]?: Invocation | undefined;
 }
 

@@ -11,11 +11,12 @@ import type { Socket } from "node:net";
 
 import { frameworkError } from "../core/errors";
 import { hasHeader } from "../core/http";
-import { currentInvocation, type Invocation, runInvocation } from "../core/invocation";
+import type { Invocation } from "../core/invocation";
 import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
+import { emitWithin } from "./emit";
 import { loadExpress } from "./express";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
@@ -130,24 +131,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     Object.assign(Object.create(null), context && { context }),
   );
   return { FunctionRequest, FunctionResponse };
-}
-
-type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
-
-/**
- * Node emits what comes from the socket (data, a client that leaves) outside of the invocation. Listeners belong to it:
- * for their errors, and for what they log.
- */
-function emitWithin(
-  emitter: { [invocationOf]: Invocation | undefined },
-  emit: Emit,
-  event: string | symbol,
-  args: unknown[],
-): boolean {
-  const invocation = emitter[invocationOf];
-  if (invocation === undefined || currentInvocation() !== undefined)
-    return emit.call(emitter, event, ...args);
-  return runInvocation(invocation, () => emit.call(emitter, event, ...args));
 }
 
 /**

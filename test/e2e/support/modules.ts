@@ -1,19 +1,14 @@
 /** Modules that a test writes down itself, served by the command. */
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 
-import { makeProject } from "../../support/project";
 import { type Framework, startFramework } from "./framework";
+import { createProject, linkPackage } from "./projects";
 
-const root = resolve(__dirname, "../../..");
-
-/** A temp project with the given files, in which the package is installed. */
-export function makeUserProject(t: TestContext, files: Record<string, string>): string {
-  const folder = makeProject(t, files);
-  mkdirSync(join(folder, "node_modules/@openfunction"), { recursive: true });
-  symlinkSync(root, join(folder, "node_modules/@openfunction/functions-framework"));
-  symlinkSync(join(root, "node_modules/express"), join(folder, "node_modules/express"));
+/** A temp project with the given files, in which the package and Express are installed, until the test ends. */
+export async function makeUserProject(t: TestContext, files: Record<string, string>): Promise<string> {
+  const { folder, remove } = await createProject(files);
+  t.after(remove);
+  await linkPackage(folder);
   return folder;
 }
 
@@ -32,7 +27,7 @@ export async function startModule(
   args: string[] = [],
   { env = {}, files = {}, file = "index.js" }: ModuleOptions = {},
 ): Promise<Framework> {
-  const project = makeUserProject(t, { [file]: source, ...files });
+  const project = await makeUserProject(t, { [file]: source, ...files });
   const framework = await startFramework(args, { project, env });
   t.after(() => framework.stop());
   return framework;

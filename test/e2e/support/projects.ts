@@ -37,3 +37,10 @@ export async function linkDependencies(folder: string): Promise<void> {
     await symlink(join(root, "node_modules", name), link);
   }
 }
+
+/** Puts a link to the package and to Express into the project's node_modules. */
+export async function linkPackage(folder: string): Promise<void> {
+  await mkdir(join(folder, "node_modules/@openfunction"), { recursive: true });
+  await symlink(root, join(folder, "node_modules/@openfunction/functions-framework"));
+  await symlink(join(root, "node_modules/express"), join(folder, "node_modules/express"));
+}
