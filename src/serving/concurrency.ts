@@ -11,7 +11,7 @@ export interface ConcurrencyOptions {
 export class Concurrency {
   readonly max: number;
   readonly queue: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #inFlight = 0;
 
   constructor({ max, queue }: ConcurrencyOptions) {
@@ -36,15 +36,20 @@ export class Concurrency {
       start();
       return true;
     }
-    if (this.#waiting.length >= this.queue) return false;
-    this.#waiting.push(start);
+    if (this.#waiting.size >= this.queue) return false;
+    this.#waiting.add(start);
     return true;
   }
 
-  /** Gives a place back; who waits longest takes it. */
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#inFlight--;
+  /** Gives a place back, and who waits longest takes it. Who has entered with `start` and still waits is forgotten. */
+  leave(start?: () => void): void {
+    if (start && this.#waiting.delete(start)) return;
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#inFlight--;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 }

@@ -58,12 +58,10 @@ export function createInputsHandler(options: InputsOptions) {
 
   function accept(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
     if (!concurrency) return deliver(route, req, res, rawBody);
-    const start = () => {
-      if (res.closed) return concurrency.leave(); // the sidecar has given up on it
-      res.once("close", () => concurrency.leave());
-      deliver(route, req, res, rawBody);
-    };
-    if (!concurrency.enter(start)) refuseFull(res, route, concurrency.queue);
+    if (res.closed) return; // the sidecar has given up on it
+    const start = () => deliver(route, req, res, rawBody);
+    if (!concurrency.enter(start)) return refuseFull(res, route, concurrency.queue);
+    res.once("close", () => concurrency.leave(start));
   }
 
   function deliver(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
