@@ -83,7 +83,7 @@ const routeList: FlagKind<string[]> = {
     return stated.every((route) => routePattern.test(route)) ? stated : undefined;
   },
 };
-const routePattern = /^(?:\/(?::\w+|[\w.~%!$&'();=@+-]*))*?(?:\/?(?:\*\w*|\{\*\w+\}))?$/;
+const routePattern = /^(?:\/(?::\w+|[\w.~%!$&';=@+-]*))*?(?:\/?(?:\*\w*|\{\*\w+\}))?$/;
 
 const both = ["serve", "dev"] as const;
 

@@ -137,8 +137,7 @@ async function send({ port }: Framework, text: string) {
   });
   socket.write(probe + text);
   await until(() => received.text.includes("{}"), socket, "data", "the probe is answered");
-  const statuses = () =>
-    [...received.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+  const statuses = () => [...received.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
   return {
     socket,
     received,
