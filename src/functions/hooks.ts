@@ -2,13 +2,20 @@
 import { frameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { TrackedPromise } from "../core/tracked-promise";
+import { callerPlace } from "./caller";
 import { shared } from "./shared";
 import type { Hook, HookInvocation } from "./types";
 
 /** Adds a hook for every function of the process; the first one is the outermost. Error: FF_HOOK_NOT_CALLABLE. */
 export function use(hook: Hook): void {
-  if (typeof hook !== "function") throw frameworkError("FF_HOOK_NOT_CALLABLE", { type: typeof hook });
+  assertCallable(hook);
   shared().hooks.push(hook);
+}
+
+/** Error: FF_HOOK_NOT_CALLABLE. */
+export function assertCallable(hook: unknown): void {
+  if (typeof hook === "function") return;
+  throw frameworkError("FF_HOOK_NOT_CALLABLE", { type: typeof hook }, { place: callerPlace() });
 }
 
 /** The hooks of the process, outermost first. */

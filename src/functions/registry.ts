@@ -1,8 +1,9 @@
 /** What user code registers by name. */
 import { METHODS } from "node:http";
 
-import { frameworkError } from "../core/errors";
+import { formatPlace, frameworkError } from "../core/errors";
 import { log } from "../core/log";
+import { callerPlace } from "./caller";
 import { type Registration, shared } from "./shared";
 import type {
   CloudEventFunctionWithCallback,
@@ -90,14 +91,16 @@ const namePattern = /^[A-Za-z](?:[\w-]{0,61}[A-Za-z0-9])?$/;
 function register(name: string, signature: SignatureType, args: Arguments): void {
   const [options, given] = args.length === 2 ? args : [{}, args[0]];
   if (typeof name !== "string" || !namePattern.test(name)) {
-    throw frameworkError("FF_FUNCTION_NAME_INVALID", { name: String(name) });
+    throw frameworkError("FF_FUNCTION_NAME_INVALID", { name: String(name) }, { place: callerPlace() });
   }
   const fn = signature === "typed" && isTypedHandler(given) ? withFormat(given) : given;
   if (typeof fn !== "function") {
-    throw frameworkError("FF_FUNCTION_NOT_CALLABLE", { name, type: fn === null ? "null" : typeof fn });
+    const type = fn === null ? "null" : typeof fn;
+    throw frameworkError("FF_FUNCTION_NOT_CALLABLE", { name, type }, { place: callerPlace() });
   }
   checkOptions(name, signature, options);
-  const place = callerPlace();
+  const caller = callerPlace();
+  const place = caller ? formatPlace(caller) : "an unknown place";
   const known = registry().get(name);
   if (known && known.function !== fn) {
     log.warn(
@@ -124,7 +127,8 @@ function withFormat({ handler, format }: TypedHandler): unknown {
 }
 
 function checkOptions(name: string, signature: SignatureType, options: FunctionOptions): void {
-  const invalid = (why: string) => frameworkError("FF_FUNCTION_OPTIONS", { name, why });
+  const invalid = (why: string) =>
+    frameworkError("FF_FUNCTION_OPTIONS", { name, why }, { place: callerPlace() });
   if (typeof options !== "object" || options === null) throw invalid("its options are no object");
   const { path, methods, ...others } = options;
   const [unknown] = Object.keys(others);
@@ -138,14 +142,4 @@ function checkOptions(name: string, signature: SignatureType, options: FunctionO
     throw invalid(`its methods must be a list, such as ["GET"]`);
   const bad = methods.find((method) => !METHODS.includes(String(method).toUpperCase()));
   if (bad !== undefined) throw invalid(`"${bad}" is no HTTP method`);
-}
-
-// The first frame that is not in this file belongs to the user.
-function callerPlace(): string {
-  const frames = (new Error().stack ?? "").split("\n").slice(1);
-  const frame = frames.find((line) => !line.includes(__filename));
-  return (
-    /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace(/^file:\/\//, "") ??
-    "an unknown place"
-  );
 }

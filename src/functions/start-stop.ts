@@ -1,20 +1,18 @@
 /** Work of the user's at the start and the end of the process. */
 import { frameworkError, messageOf } from "../core/errors";
+import { assertCallable } from "./hooks";
 import { shared } from "./shared";
 
 /** Runs before anything listens, in order of registration; the start waits. Error: FF_HOOK_NOT_CALLABLE. */
 export function onStart(work: () => unknown): void {
-  shared().onStart.push(callable(work));
+  assertCallable(work);
+  shared().onStart.push(work);
 }
 
 /** Runs when everything in flight is finished, newest first; the end waits, within the grace period. Error: FF_HOOK_NOT_CALLABLE. */
 export function onStop(work: () => unknown): void {
-  shared().onStop.push(callable(work));
-}
-
-function callable<F>(work: F): F {
-  if (typeof work !== "function") throw frameworkError("FF_HOOK_NOT_CALLABLE", { type: typeof work });
-  return work;
+  assertCallable(work);
+  shared().onStop.push(work);
 }
 
 /** What a module exports for its life beside its functions, as faas-js-runtime has it. */

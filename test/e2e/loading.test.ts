@@ -385,6 +385,8 @@ test("what cannot be loaded is one error with code and next step, and exit code 
       const line = onlyError(ending);
       const told = `${line.message} ${line.hint ?? ""}`;
       assert.equal(line.code, code);
+      if (project === "broken-registrations")
+        assert.match(line.place ?? "", /broken-registrations\/index\.js:\d+/);
       for (const part of says)
         assert.ok(typeof part === "string" ? told.includes(part) : part.test(told), `${part} in: ${told}`);
       if (stack) assert.match(line.stack ?? "", stack);
