@@ -26,8 +26,8 @@ export function registeredHooks(): readonly Hook[] {
 /** How an invocation that went through hooks ended. */
 export interface HookedResult {
   value: unknown;
-  /** False when a hook answered in place of the function. */
-  isCalled: boolean;
+  /** False when a hook has given the value in place of the function: it did not call it, or the function failed. */
+  isOwn: boolean;
 }
 
 export type HookedCall = (invocation: Invocation, subject: HookSubject) => Promise<HookedResult>;
@@ -40,13 +40,13 @@ export type HookSubject = Pick<HookInvocation, "args"> &
 export function composeHooks(hooks: readonly Hook[], fn: (...args: never[]) => unknown): HookedCall {
   return async (invocation, subject) => {
     const view = new View(invocation, subject);
-    let isCalled = false;
+    let own: { value: unknown } | undefined;
 
     const dispatch = async (index: number): Promise<unknown> => {
       const hook = hooks[index];
       if (hook === undefined) {
-        isCalled = true;
-        return await fn(...(subject.args as never[]));
+        own = { value: await fn(...(subject.args as never[])) };
+        return own.value;
       }
       let below: unknown;
       let inner: TrackedPromise<unknown> | undefined;
@@ -66,7 +66,8 @@ export function composeHooks(hooks: readonly Hook[], fn: (...args: never[]) => u
       if (failure) throw failure.reason;
       return value === undefined ? below : value;
     };
-    return { value: await dispatch(0), isCalled };
+    const value = await dispatch(0);
+    return { value, isOwn: own !== undefined && Object.is(own.value, value) };
   };
 }
 

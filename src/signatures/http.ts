@@ -29,7 +29,7 @@ export const http: Signature = {
         const args = isApplication ? [req, res, nextOf(req, res)] : [req, res];
         // What a hook answers in place of the function is an answer, whatever the function declares.
         return void around(invocation, { args, req, res }).then(
-          ({ value, isCalled }) => conclude(value, declaresResponse && isCalled, invocation, res),
+          ({ value, isOwn }) => conclude(value, declaresResponse && isOwn, invocation, res),
           fail,
         );
       }
