@@ -19,15 +19,15 @@ export async function loadPlugins(
 ): Promise<Plugins> {
   const plugins: Record<string, PluginInstance> = {};
   for (const file of filesOf(folder)) {
-    let exported: unknown;
+    let classes: Iterable<Constructor>;
     try {
-      exported = await load(file);
+      classes = new Set(candidatesOf(await load(file)));
     } catch (err) {
       logError(err, { plugin: file });
       continue;
     }
-    for (const candidate of new Set(candidatesOf(exported))) {
-      const plugin = construct(candidate, file);
+    for (const PluginClass of classes) {
+      const plugin = construct(PluginClass, file);
       if (plugin === undefined) continue;
       if (Object.hasOwn(plugins, plugin.name))
         log.warn(`The plugin "${plugin.name}" of ${basename(file)} replaces another of that name.`);
@@ -63,8 +63,8 @@ function candidatesOf(exported: unknown): Constructor[] {
 // By the base class's mark or by its hooks: another copy of the package has another base class.
 function isPluginClass(value: unknown): value is Constructor {
   if (typeof value !== "function") return false;
-  const prototype = value.prototype as (Partial<PluginInstance> & { [pluginMark]?: true }) | undefined;
-  if (prototype === undefined || Object.hasOwn(prototype, pluginMark)) return false; // the base class itself
+  const prototype = value.prototype as (Partial<PluginInstance> & { [pluginMark]?: true }) | null | undefined;
+  if (!prototype || Object.hasOwn(prototype, pluginMark)) return false; // the base class itself
   if (prototype[pluginMark]) return true;
   return typeof prototype.execPreHook === "function" || typeof prototype.execPostHook === "function";
 }
