@@ -112,6 +112,7 @@ describe("plugins", { concurrency: 3 }, () => {
     });
     for (let count = 0; count < 3; count++) await request(framework.url);
 
+    await framework.says("There are");
     const [line, ...more] = framework.logs();
     assert.deepEqual(more, []);
     assert.equal(line?.level, "warn");
@@ -129,6 +130,7 @@ describe("plugins", { concurrency: 3 }, () => {
     });
 
     await assertTold(framework, all);
+    await framework.says('"hook":"execPostHook"');
     const told = framework.logs() as unknown as Record<string, string>[];
     assert.deepEqual(
       told.map(({ message, plugin, hook }) => [message, plugin, hook]),
@@ -171,6 +173,7 @@ describe("plugins", { concurrency: 3 }, () => {
       "post b",
       "post d",
     ]);
+    await framework.says("no instance");
     const told = framework.logs().map(({ message }) => message);
     for (const part of [
       /0-syntax\.js|Unexpected/,
@@ -228,7 +231,7 @@ describe("plugins", { concurrency: 3 }, () => {
     });
 
     await assertTold(framework, ["pre other", "called"]);
-    assert.match(framework.stderr, /The plugin \\"a\\" of 2\.js replaces another/);
+    await framework.says('The plugin \\"a\\" of 2.js replaces another');
   });
 
   test("they find each other, their members, and what the function threw", async (t) => {
