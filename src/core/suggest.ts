@@ -4,7 +4,8 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   let bestDistance = Math.max(2, Math.floor(given.length / 3)) + 1;
   for (const name of known) {
     const distance = editDistance(given.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+    const sharesNothing = distance >= Math.max(given.length, name.length);
+    if (distance < bestDistance && !sharesNothing) [best, bestDistance] = [name, distance];
   }
   return best;
 }

@@ -25,6 +25,11 @@ test("of names equally near the first is taken, and of none there is none", () =
   assert.equal(nearest("bat", []), undefined);
 });
 
+test("a name that shares nothing with what was given was not meant", () => {
+  assert.equal(nearest("z", ["ts"]), undefined);
+  assert.equal(nearest("t", ["ts"]), "ts");
+});
+
 test("names as the choices of a sentence", () => {
   assert.equal(listed(["a"]), '"a"');
   assert.equal(listed(new Set(["a", "b", "c"])), '"a", "b", "c"');
