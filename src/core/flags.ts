@@ -19,7 +19,7 @@ export interface Flag<T = unknown> extends FlagKind<T> {
   defaultText?: string;
   /** One-letter form. */
   alias?: string;
-  /** May be given several times; the values become a list. Without it the last one wins. */
+  /** May be given several times, and with commas in the variable; the values become a list. Without it the last one wins. */
   repeatable?: boolean;
   /** Needs no value. */
   switch?: boolean;
@@ -92,7 +92,7 @@ export const flags = {
     ...text,
     env: "FUNCTION_TARGET",
     defaultText: '"function", or the only function there is',
-    help: "Name of the function to serve; dots walk into nested exports.",
+    help: "Name of the function to serve; dots walk into nested exports. Several with commas, * for all.",
     group: "Function",
     commands: ["serve"],
   },
@@ -109,6 +109,22 @@ export const flags = {
     env: "FUNCTION_SIGNATURE_TYPE",
     default: "http",
     help: "How the function is called; a registration in code wins.",
+    group: "Function",
+    commands: ["serve"],
+  },
+  import: {
+    ...text,
+    env: "FF_IMPORT",
+    repeatable: true as const,
+    help: "Module loaded before the function: a file, or a package of the working folder.",
+    group: "Function",
+    commands: ["serve"],
+  },
+  ts: {
+    ...oneOf("auto", "off"),
+    env: "FF_TS",
+    default: "auto",
+    help: "Transform TypeScript, or leave it to Node.",
     group: "Function",
     commands: ["serve"],
   },

@@ -26,7 +26,7 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
     rows.map(([name, flag]) => [name, { type: flag.switch ? "boolean" : "string" } as const]),
   );
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
-  const given = new Map<string, string | undefined>();
+  const given = new Map<string, string | string[] | undefined>();
   const warnings: string[] = [];
   const missing: FrameworkError[] = [];
   for (const [index, token] of tokens.entries()) {
@@ -43,7 +43,8 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
     // `--port --target=hello`: the next option is not the value that was forgotten.
     else if (token.value === undefined || (!token.inlineValue && token.value.startsWith("--")))
       missing.push(frameworkError("FF_OPTION_VALUE_MISSING", { flag: token.rawName }));
-    else given.set(token.name, token.value);
+    else if (!flag.repeatable) given.set(token.name, token.value);
+    else if (token.value !== "") given.set(token.name, [...(given.get(token.name) ?? []), token.value]);
   }
   const parsed = resolveFlags("serve", given, env);
   return { ...parsed, warnings, problems: [...missing, ...parsed.problems] };
@@ -80,7 +81,7 @@ export function resolveFlags(
   for (const [name, flag] of flagsOf(command)) {
     const stated = given.get(name);
     const isGiven = (value: unknown) => value !== undefined && (value !== "" || flag.emptyIsValue === true);
-    const raw = [stated, flag.env && env[flag.env]].find(isGiven);
+    const raw = [stated, variable(flag, env)].find(isGiven);
     if (raw === undefined) values[name] = flag.default;
     else {
       explicit.add(name);
@@ -90,6 +91,15 @@ export function resolveFlags(
     }
   }
   return { values: values as FlagValues, explicit, warnings: [], problems };
+}
+
+function variable({ env: name, repeatable }: Flag, env: NodeJS.ProcessEnv): string | string[] | undefined {
+  const value = name && env[name];
+  if (!value || !repeatable) return value;
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
 }
 
 /** What the options of a command say of the log. */

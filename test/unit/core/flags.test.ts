@@ -137,6 +137,15 @@ test("a repeatable option becomes a list", () => {
   assert.ok(explicit.has("file"));
 });
 
+test("a repeatable option of serve is a list: given several times, or with commas in its variable", () => {
+  const env = { FF_IMPORT: "c, d,," };
+
+  assert.deepEqual(readServeFlags(["--import=a", "--import", "b,c"], env).values.import, ["a", "b,c"]);
+  assert.deepEqual(readServeFlags(["--import="], env).values.import, ["c", "d"]);
+  assert.deepEqual(readServeFlags([], env).values.import, ["c", "d"]);
+  assert.equal(readServeFlags([], {}).values.import, undefined);
+});
+
 test("a bad value names flag, variable, value and what is allowed; all of them are told", () => {
   const { problems, values } = readServeFlags(["--port=abc", "--log-level=loud", "--target"], {});
 
