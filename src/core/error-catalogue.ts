@@ -45,10 +45,25 @@ export const catalogue = {
   FF_LOAD_PACKAGE_JSON: {
     message: (d: { file: string; why: string }) => `"${d.file}" is not valid JSON: ${d.why}.`,
   },
+  FF_LOAD_IMPORT: {
+    message: (d: { name: string; folder: string }) =>
+      `--import (FF_IMPORT) names "${d.name}", which is neither a file nor a package of "${d.folder}".`,
+    hint: () => "A path is seen from the working folder, a package must be installed there.",
+  },
+  FF_LOAD_TSCONFIG: {
+    message: (d: { file: string; why: string }) => `"${d.file}" cannot be used: ${d.why}`,
+  },
   FF_LOAD_FAILED: {
     message: (d: { file: string; why: string }) =>
       `The module "${d.file}" threw while it was loading: ${d.why}`,
     hint: () => "Mend the error in the module: the stack is its own.",
+  },
+  FF_LOAD_SYNTAX: {
+    message: (d: { file: string; why: string }) => `"${d.file}" has a syntax error: ${d.why}`,
+    hint: (d: { file: string; why: string }) =>
+      /Unexpected token 'export'|Cannot use (import statement|'import\.meta')/.test(d.why)
+        ? 'ES module syntax needs "type": "module" in package.json, or the ending .mjs.'
+        : undefined,
   },
   FF_LOAD_UNSETTLED: {
     message: (d: { file: string }) =>
@@ -56,8 +71,12 @@ export const catalogue = {
     hint: () => "Nothing is left that could resolve it.",
   },
   FF_LOAD_DEPENDENCY: {
-    message: (d: { file: string; name: string }) => `"${d.file}" needs "${d.name}", which is not found.`,
-    hint: () => "Is it listed in the dependencies of package.json and installed?",
+    message: (d: { file: string; name: string; isFile: boolean }) =>
+      `"${d.file}" needs "${d.name}", which is not found.`,
+    hint: (d: { file: string; name: string; isFile: boolean }) =>
+      d.isFile
+        ? "Is the file there, and is its ending written?"
+        : "Is it listed in the dependencies of package.json and installed?",
   },
   FF_TARGET_NOT_FOUND: {
     message: (d: { target: string; file: string; known: string[] }) =>

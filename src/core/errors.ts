@@ -2,6 +2,8 @@
  * Every error a user or a client can meet has a code in `catalogue`: a sentence, what to try next, and the HTTP
  * status it answers where it can reach a client. docs/errors.md lists them all; a test proves the two lists equal.
  */
+import { isNativeError } from "node:util/types";
+
 import { catalogue, type ErrorCode, type ErrorDetails } from "./error-catalogue";
 
 export type { ErrorCode } from "./error-catalogue";
@@ -68,6 +70,15 @@ export function asFrameworkError(thrown: unknown): FrameworkError {
   return isFrameworkError(thrown)
     ? thrown
     : frameworkError("FF_INTERNAL_ERROR", { why: messageOf(thrown) }, { cause: thrown });
+}
+
+/** True for errors: those of another realm too, and those that Node copies from a thread, which are not native. */
+export function isError(thrown: unknown): thrown is Error {
+  try {
+    return isNativeError(thrown) || thrown instanceof Error;
+  } catch {
+    return false; // a revoked proxy
+  }
 }
 
 /** The text of anything that can be thrown: null, an object without prototype, a proxy that throws itself. */

@@ -3,9 +3,8 @@
  * Levels: error = someone must act, warn = it will bite, info = life events, debug = the rest.
  */
 import { inspect } from "node:util";
-import { isNativeError } from "node:util/types";
 
-import { type FrameworkError, formatPlace, isFrameworkError, messageOf } from "./errors";
+import { type FrameworkError, formatPlace, isError, isFrameworkError, messageOf } from "./errors";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -123,7 +122,7 @@ const ownFolder = __dirname.replace(/[\\/]core$/, "");
 
 // The user's frames are kept, ours are noise to them unless they ask for it.
 function stackOf(thrown: unknown, { whole = false } = {}): { stack?: string } {
-  if (!isNativeError(thrown) || typeof thrown.stack !== "string") return {};
+  if (!isError(thrown) || typeof thrown.stack !== "string") return {};
   if (settings.verbose || whole) return { stack: thrown.stack };
   const lines = thrown.stack.split("\n");
   return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };

@@ -23,7 +23,8 @@ export interface LifecycleExports {
   readiness?: (() => unknown) & { path?: string };
 }
 
-const lifecycleNames: readonly string[] = ["init", "shutdown", "liveness", "readiness"];
+/** No functions to serve, unless they are named. */
+export const lifecycleNames: readonly string[] = ["init", "shutdown", "liveness", "readiness"];
 
 /** The lifecycle exports of a module; one that is served as a function is none. */
 export function lifecycleExportsOf(exported: unknown, served: readonly string[]): LifecycleExports {

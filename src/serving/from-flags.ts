@@ -2,7 +2,8 @@
 import { resolve } from "node:path";
 
 import { log } from "../core/log";
-import { importModule, loadModule } from "../functions/load";
+import { importModule } from "../functions/import-module";
+import { loadModule } from "../functions/load";
 import { loadPlugins } from "../functions/plugins";
 import { parseFunctionContext } from "../manifest/function-context";
 import { type LaunchOptions, launch } from "./launch";
@@ -14,9 +15,12 @@ export async function serveFromFlags(
 ): Promise<Running> {
   const { values } = options.flags;
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
-  const loaded = await loadModule({ source: values.source, target: values.target });
+  const { source, target, import: imports, ts: typescript } = values;
+  const loaded = await loadModule({ source, target, imports, typescript });
   if (loaded.chosen)
     log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
-  const plugins = await loadPlugins(resolve(values.source ?? ".", "plugins"), importModule);
+  const plugins = await loadPlugins(resolve(source ?? ".", "plugins"), (file) =>
+    importModule(file, { typescript }),
+  );
   return launch({ ...options, loaded, context, plugins });
 }

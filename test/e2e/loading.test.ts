@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { makeProject } from "../support/project";
-import { type Ending, type LogLine, logLines, runFramework, startFramework } from "./support/framework";
+import { logLines, runFramework, startFramework } from "./support/framework";
 import { request } from "./support/http";
-import { createProject, installCopy } from "./support/projects";
 
 const fixtures = resolve(__dirname, "../fixtures");
 
@@ -28,6 +27,9 @@ const found: [title: string, project: string, args: string[], text: string][] = 
   ["main of package.json", "main-in-package-json", [], "from lib/start.js"],
   ["index.js where main names a missing file", "main-missing", [], "from index.js, as main is missing"],
   ["a module with a top-level await", "top-level-await", [], "from a top-level await"],
+  ["exports of package.json", "exports-in-package-json", [], "from lib/start.mjs"],
+  ["main of package.json that is TypeScript", "typescript", [], "from TypeScript"],
+  ["a TypeScript file without its ending", "typescript", ["--source=src/start"], "from TypeScript"],
 ];
 
 for (const [title, project, args, text] of found) {
@@ -123,278 +125,6 @@ test("the last registration of a name wins, with a warning that names both place
   );
 });
 
-test("a function registered through another copy of the package is served", async (t) => {
-  const project = await createProject({
-    "index.js": `const functions = require("@openfunction/functions-framework");
-      functions.http("hello", (req, res) => res.send(require.resolve("@openfunction/functions-framework")));`,
-    "index.mjs": `import * as functions from "@openfunction/functions-framework";
-      functions.cloudEvent("stored", (event) => event.id);`,
-  });
-  t.after(project.remove);
-  await installCopy(project.folder);
-  const commonJs = await startFramework(["--target=hello"], { project: project.folder });
-  const esm = await startFramework(["--source=index.mjs"], { project: project.folder });
-  t.after(() => Promise.all([commonJs.stop(), esm.stop()]));
-
-  const reply = await request(commonJs.url);
-
-  assert.ok(reply.text.startsWith(project.folder), reply.text);
-  assert.match(esm.stdout, /^Function: stored\nSignature type: cloudevent$/m);
-});
-
-interface Failure {
-  title: string;
-  project: string;
-  args?: string[];
-  env?: Record<string, string>;
-  code: string;
-  /** Parts of sentence and hint. */
-  says: (string | RegExp)[];
-  /** Where the user's stack must lead. */
-  stack?: RegExp;
-}
-
-const failures: Failure[] = [
-  {
-    title: "a source that does not exist",
-    project: ".",
-    args: ["--source=nowhere/at-all"],
-    code: "FF_LOAD_NOT_FOUND",
-    says: [join(fixtures, "nowhere/at-all"), "--source"],
-  },
-  {
-    title: "a folder without a module",
-    project: "broken-nothing-there",
-    code: "FF_LOAD_NOT_FOUND",
-    says: [join(fixtures, "broken-nothing-there"), '"main"'],
-  },
-  {
-    title: "a broken package.json",
-    project: "broken-package-json",
-    code: "FF_LOAD_PACKAGE_JSON",
-    says: [join(fixtures, "broken-package-json/package.json"), "not valid JSON"],
-  },
-  {
-    title: "a missing dependency, CommonJS",
-    project: "broken-dependency",
-    code: "FF_LOAD_DEPENDENCY",
-    says: ['"a-package-nobody-has"', "package.json"],
-  },
-  {
-    title: "a missing dependency, ESM",
-    project: "broken-dependency",
-    args: ["--source=index.mjs"],
-    code: "FF_LOAD_DEPENDENCY",
-    says: ['"a-package-nobody-has"', "package.json"],
-  },
-  {
-    title: "a missing file of the project, ESM",
-    project: "broken-dependency",
-    args: ["--source=relative.mjs"],
-    code: "FF_LOAD_DEPENDENCY",
-    says: ["nowhere.mjs"],
-  },
-  {
-    title: "a syntax error, CommonJS",
-    project: "broken-syntax",
-    code: "FF_LOAD_FAILED",
-    says: ["broken-syntax/index.js", "missing ) after argument list"],
-    stack: /broken-syntax\/index\.js:2/,
-  },
-  {
-    title: "a syntax error, ESM",
-    project: "broken-syntax",
-    args: ["--source=index.mjs"],
-    code: "FF_LOAD_FAILED",
-    says: ["broken-syntax/index.mjs", "missing ) after argument list"],
-  },
-  {
-    title: "ESM syntax in a CommonJS package",
-    project: "broken-esm-in-commonjs",
-    code: "FF_LOAD_FAILED",
-    says: ["broken-esm-in-commonjs/index.js", "'export'"],
-    stack: /broken-esm-in-commonjs\/index\.js:1/,
-  },
-  {
-    title: "a module that throws an Error",
-    project: "broken-while-loading",
-    args: ["--source=error.js"],
-    code: "FF_LOAD_FAILED",
-    says: ["broken-while-loading/error.js", "no database today"],
-    stack: /at connect .*broken-while-loading\/error\.js:2:9/,
-  },
-  {
-    title: "an ES module that throws an Error",
-    project: "broken-while-loading",
-    args: ["--source=error.mjs"],
-    code: "FF_LOAD_FAILED",
-    says: ["broken-while-loading/error.mjs", "no database today"],
-    stack: /at connect .*broken-while-loading\/error\.mjs:2:9/,
-  },
-  {
-    title: "a module that throws a string",
-    project: "broken-while-loading",
-    args: ["--source=string.js"],
-    code: "FF_LOAD_FAILED",
-    says: ["a bare text"],
-  },
-  {
-    title: "a module that throws null",
-    project: "broken-while-loading",
-    args: ["--source=null.js"],
-    code: "FF_LOAD_FAILED",
-    says: ["loading: null"],
-  },
-  {
-    title: "an ES module that throws undefined",
-    project: "broken-while-loading",
-    args: ["--source=undefined.mjs"],
-    code: "FF_LOAD_FAILED",
-    says: ["loading: undefined"],
-  },
-  {
-    title: "a module with a bug",
-    project: "broken-while-loading",
-    args: ["--source=type-error.js"],
-    code: "FF_LOAD_FAILED",
-    says: ["Cannot read properties of undefined (reading 'hello')"],
-    stack: /broken-while-loading\/type-error\.js:1:/,
-  },
-  {
-    title: "a target that is misspelt",
-    project: "targets",
-    args: ["--target=helo"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"helo"', 'offers "hello".', 'Did you mean "hello"?'],
-  },
-  {
-    title: "a target nothing is near to",
-    project: "targets",
-    args: ["--target=something-else"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"something-else"', '"hello"', "--target"],
-  },
-  {
-    title: "a dotted target whose end is missing",
-    project: "targets",
-    args: ["--target=greetings.german.moin"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"greetings.german.moin"'],
-  },
-  {
-    title: "a dotted target through a number",
-    project: "targets",
-    args: ["--target=answer.toFixed"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"answer.toFixed"'],
-  },
-  {
-    title: "a name every object inherits",
-    project: "targets",
-    args: ["--target=toString"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"toString"'],
-  },
-  {
-    title: "an explicit target when an export is called function",
-    project: "named-function",
-    args: ["--target=missing"],
-    code: "FF_TARGET_NOT_FOUND",
-    says: ['"missing"', '"function"', '"other"'],
-  },
-  {
-    title: "a target that is a number",
-    project: "targets",
-    args: ["--target=answer"],
-    code: "FF_TARGET_NOT_FUNCTION",
-    says: ['"answer"', "number"],
-  },
-  {
-    title: "a target that is an object",
-    project: "targets",
-    args: ["--target=greetings"],
-    code: "FF_TARGET_NOT_FUNCTION",
-    says: ['"greetings"', "object"],
-  },
-  {
-    title: "a target that is null",
-    project: "targets",
-    args: ["--target=nothing"],
-    code: "FF_TARGET_NOT_FUNCTION",
-    says: ['"nothing"', "null"],
-  },
-  {
-    title: "a target that is a class",
-    project: "targets",
-    args: ["--target=Greeter"],
-    code: "FF_TARGET_NOT_FUNCTION",
-    says: ['"Greeter"', "class"],
-  },
-  {
-    title: "no target, several functions",
-    project: "express-targets",
-    code: "FF_TARGET_AMBIGUOUS",
-    says: ['"app", "handling", "router", "middleware"', "--target", "FUNCTION_TARGET"],
-  },
-  {
-    title: "a function context that is no JSON",
-    project: "hello",
-    args: ["--target=tryAsync"],
-    env: { FUNC_CONTEXT: '{\n  "runtime": "Async",\n}' },
-    code: "FF_CONTEXT_SYNTAX",
-    says: ["FUNC_CONTEXT", /line 3 column 1/],
-  },
-  {
-    title: "a function context with wrong fields, all of them told",
-    project: "hello",
-    args: ["--target=tryAsync"],
-    env: { FUNC_CONTEXT: '{"runtime":"cloud","outputs":{"out":{"componentType":"bindings.mqtt"}}}' },
-    code: "FF_CONTEXT_INVALID",
-    says: [
-      "2 problems",
-      'runtime must be "Knative" or "Async", not "cloud"',
-      "outputs.out.componentName is missing",
-    ],
-  },
-  ...["", "a-", "-a", "1a", "a.b", "a/b", "a b", "x".repeat(64)].map((name) => ({
-    title: `a registered name that is not allowed: "${name}"`,
-    project: "broken-registrations",
-    env: { NAME: name },
-    code: "FF_FUNCTION_NAME_INVALID",
-    says: [`"${name}"`, "1 to 63"],
-  })),
-  {
-    title: "a registered value that is no function",
-    project: "broken-registrations",
-    env: { NAME: "hello", NOT_A_FUNCTION: "text" },
-    code: "FF_FUNCTION_NOT_CALLABLE",
-    says: ['"hello"', "string"],
-  },
-];
-
-test("what cannot be loaded is one error with code and next step, and exit code 1", async (t) => {
-  for (const { title, project, args = [], env = {}, code, says, stack } of failures) {
-    await t.test(title, async () => {
-      const target =
-        args.some((arg) => arg.startsWith("--target")) || code === "FF_TARGET_AMBIGUOUS"
-          ? []
-          : ["--target=hello"];
-
-      const ending = await runFramework(["--port=0", ...target, ...args], { project, env });
-
-      const line = onlyError(ending);
-      const told = `${line.message} ${line.hint ?? ""}`;
-      assert.equal(line.code, code);
-      if (project === "broken-registrations")
-        assert.match(line.place ?? "", /broken-registrations\/index\.js:\d+/);
-      for (const part of says)
-        assert.ok(typeof part === "string" ? told.includes(part) : part.test(told), `${part} in: ${told}`);
-      if (stack) assert.match(line.stack ?? "", stack);
-      assert.doesNotMatch(line.stack ?? "", /\/dist\//, "our own frames are left out");
-    });
-  }
-});
-
 for (const name of ["a_b", "a-b", "Z", "x".repeat(63)]) {
   test(`a registered name that is allowed: "${name}"`, async (t) => {
     const framework = await startFramework([`--target=${name}`], {
@@ -409,58 +139,6 @@ for (const name of ["a_b", "a-b", "Z", "x".repeat(63)]) {
   });
 }
 
-test("--verbose shows the framework's own frames", async () => {
-  const ending = await runFramework(["--source=error.js", "--verbose"], { project: "broken-while-loading" });
-
-  assert.match(onlyError(ending).stack ?? "", /\/dist\/functions\/load\.js/);
-});
-
-test("process.exit while loading keeps its code", async () => {
-  const ending = await runFramework(["--source=exit.js"], { project: "broken-while-loading" });
-
-  assert.equal(ending.code, 3);
-  assert.equal(ending.stderr, "");
-});
-
-function onlyError({ code, stdout, stderr }: Ending): LogLine {
-  const [line, ...more] = logLines(stderr);
-  assert.equal(code, 1, stderr);
-  assert.equal(stdout, "");
-  assert.deepEqual(more, []);
-  assert.equal(line?.level, "error");
-  return line as LogLine;
-}
-
-test("a top-level await that nothing can resolve is an error, not a silent end", async (t) => {
-  const project = makeProject(t, {
-    "index.mjs": "await new Promise(() => {});\nexport const hello = () => {};\n",
-  });
-
-  const { code, stderr } = await runFramework(["--target=hello", "--port=0"], { project });
-
-  assert.equal(code, 1);
-  assert.match(stderr, /FF_LOAD_UNSETTLED/);
-});
-
-test("an ES module without a type that throws is told with its own error", async (t) => {
-  const project = makeProject(t, {
-    "index.js": "export const hello = () => {};\nthrow new Error('no database');\n",
-  });
-
-  const { code, stderr } = await runFramework(["--target=hello", "--port=0"], { project });
-
-  assert.equal(code, 1);
-  assert.match(stderr, /no database/);
-});
-
-test("a module whose JSON.parse fails is loaded once", async (t) => {
-  const project = makeProject(t, { "index.js": "console.log('loading'); JSON.parse('{');" });
-
-  const { stdout } = await runFramework(["--target=hello", "--port=0"], { project });
-
-  assert.equal(stdout, "loading\n");
-});
-
 test("a method of an exported object can be the target, what every object inherits cannot", async (t) => {
   const module =
     "class Service { hello(req, res) { res.send('from a method'); } }\nexports.service = new Service();\n";
@@ -473,4 +151,77 @@ test("a method of an exported object can be the target, what every object inheri
 
   assert.equal(reply.text, "from a method");
   assert.match(inherited.stderr, /FF_TARGET_NOT_FOUND/);
+});
+
+const several: [target: string, names: string[]][] = [
+  ["b,a", ["b", "a"]],
+  [" a , nested.c ", ["a", "nested.c"]],
+  ["*", ["a", "b"]],
+  ["liveness,a", ["liveness", "a"]],
+];
+
+test("a target may be several functions, in its order", async (t) => {
+  const project = makeProject(t, {
+    "index.js": `for (const name of ["liveness", "a", "b"]) exports[name] = (_req, res) => res.send(name);
+      exports.nested = { c: (_req, res) => res.send("nested.c") };`,
+  });
+  for (const [target, names] of several) {
+    const framework = await startFramework([`--target=${target}`], { project });
+    t.after(framework.stop);
+
+    for (const name of names) assert.equal((await request(`${framework.url}/${name}`)).text, name);
+    assert.match(framework.stdout, new RegExp(`^Function: ${names.join(", ")}$`, "m"));
+  }
+});
+
+test("every function of a target must be there", async (t) => {
+  const project = makeProject(t, { "index.js": "exports.hello = () => {}; exports.other = () => {};" });
+
+  const { code, stderr } = await runFramework(["--target=hello,othr", "--port=0"], { project });
+
+  assert.equal(code, 1);
+  const [line] = logLines(stderr);
+  assert.equal(line?.code, "FF_TARGET_NOT_FOUND");
+  assert.match(`${line?.message} ${line?.hint}`, /"othr".*Did you mean "other"/);
+});
+
+test("exports that belong to the life of a module do not make the only function ambiguous", async (t) => {
+  const project = makeProject(t, {
+    "index.js": `exports.init = exports.shutdown = () => {};
+      exports.liveness = exports.readiness = () => true;
+      exports.hello = (_req, res) => res.send("hello");`,
+  });
+  const framework = await startFramework([], { project });
+  t.after(framework.stop);
+
+  assert.match(framework.stdout, /^Function: hello$/m);
+});
+
+// Each module tells its name; the function answers with all that were told.
+const tells = (name: string) => `(globalThis.told ??= []).push("${name}");`;
+
+test("modules of --import are loaded before the function, in their order", async (t) => {
+  const project = makeProject(t, {
+    "index.js": "const told = globalThis.told.join(); exports.hello = (_req, res) => res.send(told);",
+    "setup.js": tells("setup.js"),
+    "lib/setup.mjs": `await null; ${tells("lib/setup.mjs")}`,
+    "lib/setup.ts": `enum Name { Setup = "lib/setup.ts" } (globalThis as any).told.push(Name.Setup);`,
+    "node_modules/@a/setup/package.json": '{"exports":{"./register":{"import":"./register.mjs"}}}',
+    "node_modules/@a/setup/register.mjs": tells("@a/setup/register"),
+    "cache/x": "",
+  });
+  const cases: [args: string[], env: Record<string, string>, told: string][] = [
+    [["--import=./setup.js", "--import", "@a/setup/register"], {}, "setup.js,@a/setup/register"],
+    [["--import=lib/setup.mjs"], { FF_IMPORT: "./setup.js" }, "lib/setup.mjs"],
+    [[], { FF_IMPORT: "setup.js, ./lib/setup.mjs,./lib/setup.ts" }, "setup.js,lib/setup.mjs,lib/setup.ts"],
+  ];
+  for (const [args, env, told] of cases) {
+    const framework = await startFramework(["--target=hello", ...args], {
+      project,
+      env: { ...env, FF_CACHE_DIR: join(project, "cache") },
+    });
+    t.after(framework.stop);
+
+    assert.equal((await request(framework.url)).text, told);
+  }
 });

@@ -1,10 +1,12 @@
 /** The start-up budget: what is heavy is not loaded before somebody needs it. */
 import assert from "node:assert/strict";
+import * as nodeModule from "node:module";
 import { type TestContext, test } from "node:test";
 
 import { makeProject } from "../support/project";
 import { startFramework } from "./support/framework";
 import { postJson, type Reply, request } from "./support/http";
+import { installCopy } from "./support/projects";
 
 // A module that tells which packages are loaded in its process, by the files that have been required.
 const module = `
@@ -21,7 +23,10 @@ const heavy = [
   "express/lib/express.js",
   "express/lib/application.js",
   "router/",
+  "esbuild/",
+  "get-tsconfig/",
 ];
+const ourHeavy = /\/dist\/functions\/(typescript|import-hooks|syntax)/;
 
 async function serve(t: TestContext, target: string, env: Record<string, string> = {}) {
   const project = makeProject(t, { "index.js": module });
@@ -37,7 +42,7 @@ test("an http function loads Express's request and response, and nothing else th
 
   assert.ok(loaded.includes("express/lib/request.js"));
   assert.deepEqual(
-    loaded.filter((file) => heavy.some((name) => file.startsWith(name))),
+    loaded.filter((file) => heavy.some((name) => file.startsWith(name)) || ourHeavy.test(file)),
     [],
   );
 });
@@ -76,4 +81,30 @@ test("an async function loads no part of Express, and no client before it sends"
     reply.json().filter((file: string) => [...heavy, "express/"].some((name) => file.startsWith(name))),
     [],
   );
+});
+
+const hooksCostNothing = "registerHooks" in nodeModule && "this Node has hooks without a thread";
+
+test("an ES module that needs no hooks starts no thread for them", { skip: hooksCostNothing }, async (t) => {
+  const answers = `import { createRequire } from "node:module";
+    const loaded = () => Object.keys(createRequire(import.meta.url).cache);
+    export const hello = (_req, res) => res.json(loaded());`;
+  const projects = [
+    makeProject(t, { "index.mjs": answers }),
+    makeProject(t, { "index.mjs": `import "@openfunction/functions-framework"; ${answers}` }),
+  ];
+  await installCopy(projects[1] ?? "");
+
+  for (const project of projects) {
+    const framework = await startFramework(["--target=hello"], { project });
+    t.after(framework.stop);
+
+    const loaded: string[] = (await request(framework.url)).json();
+
+    assert.ok(loaded.some((file) => file.endsWith("/functions/framework-imports.js")));
+    assert.deepEqual(
+      loaded.filter((file) => file.includes("import-hooks")),
+      [],
+    );
+  }
 });

@@ -20,11 +20,18 @@ export const startDifferences: Difference[] = [
     why: "`module.exports = fn` is reached by the target `default`, as the default export of an ES module is.",
   },
   {
-    in: ["index-cjs-alone", "index-mjs-alone"],
+    in: ["index-cjs-alone", "index-mjs-alone", "exports-in-package-json"],
     requests: start,
     differs: starts,
     spec: "4.2",
-    why: "Where their order of files finds nothing, more endings are looked for.",
+    why: "Where their order of files finds nothing, `exports` and more endings are looked for.",
+  },
+  {
+    in: "typescript",
+    requests: start,
+    differs: starts,
+    spec: "4.2",
+    why: "TypeScript is transformed on every Node; theirs has what Node strips, which is no enum.",
   },
   {
     in: "targets: a class",

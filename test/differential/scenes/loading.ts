@@ -49,6 +49,8 @@ export const loading: Scene[] = [
   { name: "function-js", fixture: "function-js", args: hello, requests: get },
   { name: "index-cjs-alone", fixture: "index-cjs-alone", args: hello, requests: get },
   { name: "index-mjs-alone", fixture: "index-mjs-alone", args: hello, requests: get },
+  { name: "exports-in-package-json", fixture: "exports-in-package-json", args: hello, requests: get },
+  { name: "typescript", fixture: "typescript", args: hello, requests: get },
   { name: "main-in-package-json", fixture: "main-in-package-json", args: hello, requests: get },
   { name: "main-missing", fixture: "main-missing", args: hello, requests: get },
   { name: "modules: file and folder", fixture: "modules", args: [...hello, "--source=hello"], requests: get },
