@@ -190,7 +190,7 @@ for (const [what, files, args, expected] of mistakes) {
 
 const modules: [what: string, module: string | undefined, code: string, message: RegExp][] = [
   ["no module", undefined, "FF_LOAD_NOT_FOUND", /No module/],
-  ["a syntax error", "export const = 1;", "FF_LOAD_FAILED", /index\.mjs/],
+  ["a syntax error", "export const = 1;", "FF_LOAD_SYNTAX", /index\.mjs/],
   ["a module that throws", "throw new Error('no database');", "FF_LOAD_FAILED", /no database/],
   ["a missing dependency", "import 'left-behind';", "FF_LOAD_DEPENDENCY", /left-behind/],
   ["a missing target", "export const relays = () => {};", "FF_TARGET_NOT_FOUND", /"relay".*"relays"/],
