@@ -5,10 +5,19 @@ import { fileURLToPath } from "node:url";
 
 export const floors = [
   { floor: 0, room: "core", contents: "errors, log, lifecycle, invocation, trace, flags, http, document" },
-  { floor: 1, room: "functions", contents: "types, registry, load, typescript, hooks" },
+  {
+    floor: 1,
+    room: "functions",
+    contents: "types, registry, hooks, plugin, start and stop: what user code registers",
+  },
   { floor: 1, room: "telemetry", contents: "channels, metrics" },
   { floor: 1, room: "manifest", contents: "Function CR v1beta1 and v1beta2, FUNC_CONTEXT" },
   { floor: 1, room: "control", contents: "loopback JSON server" },
+  {
+    floor: 2,
+    room: "loading",
+    contents: "from a module to its functions: locate, load, targets, typescript, plugins",
+  },
   { floor: 2, room: "dapr", contents: "protocol, outputs, state, secrets, sdk" },
   { floor: 2, room: "tracing", contents: "OpenTelemetry and SkyWalking, as hooks and subscribers" },
   { floor: 3, room: "signatures", contents: "one file per calling convention, the table, reply" },

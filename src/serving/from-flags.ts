@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 
 import { log } from "../core/log";
-import { importModule } from "../functions/import-module";
-import { loadModule } from "../functions/load";
-import { loadPlugins } from "../functions/plugins";
+import { importModule } from "../loading/import-module";
+import { loadModule } from "../loading/load";
+import { loadPlugins } from "../loading/plugins";
 import { parseFunctionContext } from "../manifest/function-context";
 import { type LaunchOptions, launch } from "./launch";
 import type { Running } from "./options";

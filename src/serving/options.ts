@@ -1,8 +1,8 @@
 /** What is served and how, and what came of it. */
 import type { Invocation } from "../core/invocation";
 import type { Lifecycle } from "../core/lifecycle";
-import type { LoadedFunction } from "../functions/loaded";
 import type { FunctionContext, Hook, Plugins, SignatureType } from "../functions/types";
+import type { LoadedFunction } from "../loading/loaded";
 import type { RequestLimits } from "./handler";
 import type { HealthCheck } from "./health";
 import type { ListenAddress } from "./listen";

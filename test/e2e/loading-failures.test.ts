@@ -319,7 +319,7 @@ test("what cannot be loaded is one error with code and next step, and exit code 
 test("--verbose shows the framework's own frames", async () => {
   const ending = await runFramework(["--source=error.js", "--verbose"], { project: "broken-while-loading" });
 
-  assert.match(onlyError(ending).stack ?? "", /\/dist\/functions\//);
+  assert.match(onlyError(ending).stack ?? "", /\/dist\/loading\//);
 });
 
 test("process.exit while loading keeps its code", async () => {

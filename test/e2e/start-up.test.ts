@@ -101,7 +101,7 @@ test("an ES module that needs no hooks starts no thread for them", { skip: hooks
 
     const loaded: string[] = (await request(framework.url)).json();
 
-    assert.ok(loaded.some((file) => file.endsWith("/functions/framework-imports.js")));
+    assert.ok(loaded.some((file) => file.endsWith("/loading/framework-imports.js")));
     assert.deepEqual(
       loaded.filter((file) => file.includes("import-hooks")),
       [],

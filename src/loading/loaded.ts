@@ -1,5 +1,5 @@
 /** What loading a module gives. */
-import type { SignatureType, UserFunction } from "./types";
+import type { SignatureType, UserFunction } from "../functions/types";
 
 export interface LoadedFunction {
   name: string;

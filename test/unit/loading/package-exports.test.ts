@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { exportTarget } from "../../../src/functions/package-exports";
+import { exportTarget } from "../../../src/loading/package-exports";
 
 const rows: [exports: unknown, subpath: string, target: string | undefined][] = [
   ["./main.mjs", ".", "./main.mjs"],

@@ -1,9 +1,9 @@
 /** Which functions of a module are meant: by name, all of them, or the only one there is. */
 import { frameworkError } from "../core/errors";
+import { registry } from "../functions/registry";
+import { lifecycleNames } from "../functions/start-stop";
+import type { SignatureType, UserFunction } from "../functions/types";
 import type { LoadedFunction, LoadedModule } from "./loaded";
-import { registry } from "./registry";
-import { lifecycleNames } from "./start-stop";
-import type { SignatureType, UserFunction } from "./types";
 
 const defaultTarget = "function";
 const all = "*";

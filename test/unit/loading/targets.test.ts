@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { http, registry } from "../../../src/functions/registry";
-import { chooseFunctions } from "../../../src/functions/targets";
+import { chooseFunctions } from "../../../src/loading/targets";
 
 const a = () => "a";
 const b = () => "b";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
-import { isEsModule, locateImport, locateModule } from "../../../src/functions/locate";
+import { isEsModule, locateImport, locateModule } from "../../../src/loading/locate";
 
 const located: [title: string, files: Record<string, string>, source: string, file: string][] = [
   ["a file", { "a.js": "" }, "a.js", "a.js"],

@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 
 import { messageOf } from "../core/errors";
 import { log, logError } from "../core/log";
-import { pluginMark } from "./plugin";
-import type { PluginInstance, Plugins } from "./types";
+import { pluginMark } from "../functions/plugin";
+import type { PluginInstance, Plugins } from "../functions/types";
 
 const loadable = /\.(?:[cm]?js|[cm]?ts)$/;
 
