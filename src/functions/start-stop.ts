@@ -1,5 +1,6 @@
 /** Work of the user's at the start and the end of the process. */
 import { frameworkError, messageOf } from "../core/errors";
+import { settled } from "../core/settled";
 import { assertCallable } from "./hooks";
 import { shared } from "./shared";
 
@@ -43,30 +44,20 @@ export function lifecycleExportsOf(exported: unknown, served: readonly string[])
 
 /** Runs the work before anything listens, one after the other. Error: FF_START_FAILED. */
 export async function runStart({ init }: LifecycleExports): Promise<void> {
-  const work: [what: string, (() => unknown) | undefined][] = [
+  const work: [what: string, start: (() => unknown) | undefined][] = [
     ["The export init", init],
-    ...shared().onStart.map((start) => ["A function of onStart", start] as [string, () => unknown]),
+    ...shared().onStart.map((start): [string, () => unknown] => ["A function of onStart", start]),
   ];
-  for (const [what, start] of work) if (start) await settled(what, start);
+  for (const [what, start] of work) {
+    try {
+      await settled(start?.(), () => new Error("it waits for something that never comes"));
+    } catch (err) {
+      throw frameworkError("FF_START_FAILED", { what, why: messageOf(err) }, { cause: err });
+    }
+  }
 }
 
 /** The work at the end, in the order in which it was stated: the last one is to be done first. */
 export function stopWork({ shutdown }: LifecycleExports): (() => unknown)[] {
   return [...(shutdown ? [shutdown] : []), ...shared().onStop];
-}
-
-// What can never be resolved lets Node end in silence, with exit code 0.
-async function settled(what: string, start: () => unknown): Promise<void> {
-  let onEmpty: (() => void) | undefined;
-  const unsettled = new Promise<never>((_, reject) => {
-    onEmpty = () => reject(new Error("it waits for something that never comes"));
-    process.once("beforeExit", onEmpty);
-  });
-  try {
-    await Promise.race([start(), unsettled]);
-  } catch (err) {
-    throw frameworkError("FF_START_FAILED", { what, why: messageOf(err) }, { cause: err });
-  } finally {
-    if (onEmpty) process.off("beforeExit", onEmpty);
-  }
 }

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 import { frameworkError, isError } from "../core/errors";
+import { settled } from "../core/settled";
 import { isCompileError, loadError } from "./load-error";
 import { isEsModule, isTypeScript } from "./locate";
 
@@ -44,19 +45,12 @@ async function importAfterAll(file: string, first: unknown): Promise<unknown> {
   }
 }
 
-// A top-level await that nothing can ever resolve lets Node end in silence, with exit code 0.
-async function importFile(file: string): Promise<unknown> {
+// A top-level await may wait for what never comes.
+function importFile(file: string): Promise<unknown> {
   if (isTypeScript(file)) typeScript().hookTypeScriptImports();
-  let onEmpty: (() => void) | undefined;
-  const unsettled = new Promise<never>((_, reject) => {
-    onEmpty = () => reject(frameworkError("FF_LOAD_UNSETTLED", { file }, { place: { file } }));
-    process.once("beforeExit", onEmpty);
-  });
-  try {
-    return await Promise.race([import(pathToFileURL(file).href), unsettled]);
-  } finally {
-    if (onEmpty) process.off("beforeExit", onEmpty);
-  }
+  return settled(import(pathToFileURL(file).href), () =>
+    frameworkError("FF_LOAD_UNSETTLED", { file }, { place: { file } }),
+  );
 }
 
 // A project without TypeScript pays nothing for it.

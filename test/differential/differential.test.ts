@@ -24,6 +24,8 @@ const incomparable: Record<string, string> = {
   context: "(ctx, data) functions",
   "event-hooks": "use() and event() are ours",
   events: "registers with event(), which is ours; legacy-events stands for it",
+  hooks: "use() is ours",
+  several: "several functions in one process",
 };
 
 const patience = 10_000;
