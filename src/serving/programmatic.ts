@@ -1,5 +1,6 @@
 /** `serve(fn, options)`: the server of the command, started from a user's own script. */
 import { frameworkError } from "../core/errors";
+import { flagsOf } from "../core/flags";
 import { createLifecycle, createScope, type Lifecycle } from "../core/lifecycle";
 import { configureLog, throwProblems } from "../core/log";
 import { logSettingsOf, resolveFlags } from "../core/read-flags";
@@ -49,12 +50,13 @@ let processLifecycle: Lifecycle | undefined;
 
 /**
  * Serves a function, or registered ones by name (`"*"`: all). A signal drains and ends the process, as for the command.
- * Errors: FF_OPTION_INVALID, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
+ * Errors: FF_OPTION_INVALID, FF_OPTION_UNKNOWN, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
  */
 export async function serve(
   target: UserFunction | string | readonly string[],
   { name, context: stated, ...options }: ServeFunctionOptions = {},
 ): Promise<RunningServer> {
+  assertKnown(options);
   const flags = resolveFlags("serve", givenFlags(options), process.env);
   configureLog(logSettingsOf("serve", flags.values));
   throwProblems(flags.problems);
@@ -70,6 +72,20 @@ export async function serve(
     await scope.close();
     throw err;
   }
+}
+
+// A misspelt option would be ignored without a word: JavaScript checks no types.
+function assertKnown(options: object): void {
+  const known = flagsOf("serve")
+    .map(([name]) => inCamelCase(name))
+    .filter((name) => name !== "target" && name !== "source");
+  const option = Object.keys(options).find((name) => !known.includes(name));
+  if (option !== undefined)
+    throw frameworkError("FF_OPTION_UNKNOWN", { flag: option, command: "serve", known });
+}
+
+function inCamelCase(name: string): string {
+  return name.replace(/-[a-z]/g, (part) => part.slice(1).toUpperCase());
 }
 
 function givenFlags(options: object): Map<string, unknown> {
@@ -97,10 +113,14 @@ function functionsOf(
     ];
   const known = [...registry().keys()];
   const names = target === "*" ? known : [target].flat();
+  if (names.length === 0) throw notFound(String(target), known);
   return names.map((one): LoadedFunction => {
     const registered = registry().get(one);
-    if (!registered)
-      throw frameworkError("FF_TARGET_NOT_FOUND", { target: one, file: "the loaded modules", known });
+    if (!registered) throw notFound(String(one), known);
     return { ...registered, file: registered.place };
   });
+}
+
+function notFound(target: string, known: string[]): Error {
+  return frameworkError("FF_TARGET_NOT_FOUND", { target, file: "the loaded modules", known });
 }

@@ -107,8 +107,9 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   });
   const [only] = endpoints;
   const isAlone = only !== undefined && endpoints.length === 1 && only.path === undefined;
+  const isHttp = endpoints.every(({ signature }) => signature === "http");
   const reserved = createReserved({
-    ignoredRoutes: options.ignoredRoutes ?? (only?.signature === "http" ? defaultIgnoredRoutes : []),
+    ignoredRoutes: options.ignoredRoutes ?? (isHttp ? defaultIgnoredRoutes : []),
     health: healthOf(options),
     metrics,
   });
