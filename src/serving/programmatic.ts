@@ -1,7 +1,7 @@
 /** `serve(fn, options)`: the server of the command, started from a user's own script. */
 import { frameworkError } from "../core/errors";
 import { flagsOf } from "../core/flags";
-import { createLifecycle, createScope, type Lifecycle } from "../core/lifecycle";
+import { createLifecycle, createScope, type Lifecycle, type Scope } from "../core/lifecycle";
 import { configureLog, throwProblems } from "../core/log";
 import { logSettingsOf, resolveFlags } from "../core/read-flags";
 import type { LoadedFunction, LoadedModule } from "../functions/loaded";
@@ -47,6 +47,7 @@ export interface RunningServer {
 }
 
 let processLifecycle: Lifecycle | undefined;
+const scopes = new Set<Scope>();
 
 /**
  * Serves a function, or registered ones by name (`"*"`: all). A signal drains and ends the process, as for the command.
@@ -62,8 +63,7 @@ export async function serve(
   throwProblems(flags.problems);
   const context = contextOf(stated ?? flags.values.context);
   const loaded = { exported: undefined, functions: functionsOf(target, name) };
-  processLifecycle ??= createLifecycle();
-  const scope = createScope(processLifecycle);
+  const scope = openScope();
   try {
     const running = await launch({ loaded, flags, context, plugins: {}, lifecycle: scope, env: process.env });
     printBanner(running);
@@ -72,6 +72,18 @@ export async function serve(
     await scope.close();
     throw err;
   }
+}
+
+function openScope(): Scope {
+  if (processLifecycle === undefined) {
+    processLifecycle = createLifecycle();
+    // All at once: none accepts requests while another one finishes its own.
+    processLifecycle.onStop(() => Promise.all([...scopes].map((scope) => scope.close())));
+  }
+  const scope = createScope(processLifecycle);
+  scopes.add(scope);
+  scope.onStop(() => scopes.delete(scope));
+  return scope;
 }
 
 // A misspelt option would be ignored without a word: JavaScript checks no types.
