@@ -61,7 +61,7 @@ export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOp
   return lifecycle;
 }
 
-/** A part of a process that can end alone: what it has opened is closed with it, or with the process. */
+/** A part of a process that can end alone. Who makes it closes it when the process stops. */
 export interface Scope extends Lifecycle {
   /** Closes what was opened here; the process goes on. Twice is fine. */
   close(): Promise<void>;
@@ -74,7 +74,6 @@ export function createScope(lifecycle: Lifecycle): Scope {
     closing ??= closers.closeAll();
     return closing;
   };
-  lifecycle.onStop(close);
   return {
     onStop: closers.add,
     limit: lifecycle.limit,

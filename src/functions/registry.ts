@@ -93,12 +93,14 @@ function register(name: string, signature: SignatureType, args: Arguments): void
   if (typeof name !== "string" || !namePattern.test(name)) {
     throw frameworkError("FF_FUNCTION_NAME_INVALID", { name: String(name) }, { place: callerPlace() });
   }
-  const fn = signature === "typed" && isTypedHandler(given) ? withFormat(given) : given;
+  const { handler: fn, format } =
+    signature === "typed" && isTypedHandler(given) ? given : { handler: given, format: undefined };
   if (typeof fn !== "function") {
     const type = fn === null ? "null" : typeof fn;
     throw frameworkError("FF_FUNCTION_NOT_CALLABLE", { name, type }, { place: callerPlace() });
   }
   checkOptions(name, signature, options);
+  checkFormat(name, format);
   const caller = callerPlace();
   const place = caller ? formatPlace(caller) : "an unknown place";
   const known = registry().get(name);
@@ -107,28 +109,15 @@ function register(name: string, signature: SignatureType, args: Arguments): void
       `The function "${name}" is registered twice; the second at ${place} replaces the first at ${known.place}.`,
     );
   }
-  registry().set(name, { name, signature, function: fn as UserFunction, options, place });
-}
-
-const formats = new WeakMap<object, TypedFormat>();
-
-/** The format that a typed function was registered with; undefined for JSON. */
-export function formatOf(fn: UserFunction): TypedFormat | undefined {
-  return formats.get(fn);
+  registry().set(name, { name, signature, function: fn as UserFunction, options, format, place });
 }
 
 function isTypedHandler(value: unknown): value is TypedHandler {
   return typeof value === "object" && value !== null && "handler" in value;
 }
 
-function withFormat({ handler, format }: TypedHandler): unknown {
-  if (typeof handler === "function" && format) formats.set(handler, format);
-  return handler;
-}
-
 function checkOptions(name: string, signature: SignatureType, options: FunctionOptions): void {
-  const invalid = (why: string) =>
-    frameworkError("FF_FUNCTION_OPTIONS", { name, why }, { place: callerPlace() });
+  const invalid = (why: string) => optionsError(name, why);
   if (typeof options !== "object" || options === null) throw invalid("its options are no object");
   const { path, methods, ...others } = options;
   const [unknown] = Object.keys(others);
@@ -142,4 +131,15 @@ function checkOptions(name: string, signature: SignatureType, options: FunctionO
     throw invalid(`its methods must be a list, such as ["GET"]`);
   const bad = methods.find((method) => !METHODS.includes(String(method).toUpperCase()));
   if (bad !== undefined) throw invalid(`"${bad}" is no HTTP method`);
+}
+
+function checkFormat(name: string, format: TypedFormat | undefined): void {
+  if (format === undefined) return;
+  const { deserializeRequest, serializeResponse } = Object(format) as Partial<TypedFormat>;
+  if (typeof deserializeRequest !== "function" || typeof serializeResponse !== "function")
+    throw optionsError(name, "its format needs the functions deserializeRequest and serializeResponse");
+}
+
+function optionsError(name: string, why: string): Error {
+  return frameworkError("FF_FUNCTION_OPTIONS", { name, why }, { place: callerPlace() });
 }

@@ -2,13 +2,15 @@
  * What user code registers. It lives on `globalThis`, so that every copy of the package that user code loads
  * registers with the framework that is running.
  */
-import type { FunctionOptions, Hook, SignatureType, UserFunction } from "./types";
+import type { FunctionOptions, Hook, SignatureType, TypedFormat, UserFunction } from "./types";
 
 export interface Registration {
   name: string;
   signature: SignatureType;
   function: UserFunction;
   options: FunctionOptions;
+  /** Of a typed function that does not speak JSON. */
+  format?: TypedFormat | undefined;
   /** Where it was registered, `file:line:column`. */
   place: string;
 }

@@ -35,8 +35,9 @@ export function readBody(
   limit: number,
   done: (err: unknown, bytes: Buffer) => void,
 ): void {
+  const err = statedTooLarge(req, limit);
+  if (err) return done(err, nothing);
   const encoding = req.headers["content-encoding"]?.toLowerCase() ?? "identity";
-  if (Number(req.headers["content-length"]) > limit) return done(tooLarge(limit), nothing);
   if (encoding === "identity") return collect(req, req, limit, done);
   const inflate = inflaters.get(encoding);
   if (!inflate)
@@ -45,6 +46,11 @@ export function readBody(
       nothing,
     );
   collect(req.pipe(inflate()), req, limit, done);
+}
+
+/** FF_BODY_TOO_LARGE when the request says so itself. */
+export function statedTooLarge(req: IncomingMessage, limit: number): Error | undefined {
+  return Number(req.headers["content-length"]) > limit ? tooLarge(limit) : undefined;
 }
 
 /** The same as a promise, for callers off the hot path. */

@@ -4,7 +4,7 @@ import { Invocation, runInvocation } from "../core/invocation";
 import type { Request, Response } from "../functions/types";
 import type { Signature, Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
-import { hasBody, parseBody, readBody } from "./body";
+import { hasBody, parseBody, readBody, statedTooLarge } from "./body";
 import type { Concurrency } from "./concurrency";
 import { startDeadline } from "./deadline";
 import { emitOwnWithin } from "./emit";
@@ -56,8 +56,11 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     onInvocation?.(invocation);
     if (concurrency || timeout > 0 || hasListeners("invocation"))
       watch(invocation, res, timeout, concurrency);
-    if (!readsBody || !hasBody(req)) return run(invocation, req, res);
-
+    if (!hasBody(req)) return run(invocation, req, res);
+    if (!readsBody) {
+      const err = statedTooLarge(req, bodyLimit);
+      return err ? refuse(res, err) : run(invocation, req, res);
+    }
     readBody(req, bodyLimit, (failed, bytes) => {
       if (invocation.settled) return; // the deadline was over first
       const err = failed ?? fillBody(req, bytes, signature);

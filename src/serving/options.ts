@@ -17,7 +17,7 @@ export interface ServeOptions {
   plugins: Plugins;
   address: ListenAddress;
   limits: RequestLimits & { maxConcurrency: number; queue: number };
-  /** Undefined: the built-in list, for a single http function. */
+  /** Undefined: the built-in list, when all functions are http functions. */
   ignoredRoutes: readonly string[] | undefined;
   /** Undefined: no probes. */
   health: { liveness?: HealthCheck | undefined; readiness?: HealthCheck | undefined } | undefined;

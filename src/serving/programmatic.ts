@@ -1,6 +1,7 @@
 /** `serve(fn, options)`: the server of the command, started from a user's own script. */
 import { frameworkError } from "../core/errors";
-import { createLifecycle, createScope, type Lifecycle } from "../core/lifecycle";
+import { flagsOf } from "../core/flags";
+import { createLifecycle, createScope, type Lifecycle, type Scope } from "../core/lifecycle";
 import { configureLog, throwProblems } from "../core/log";
 import { logSettingsOf, resolveFlags } from "../core/read-flags";
 import { registry } from "../functions/registry";
@@ -46,22 +47,23 @@ export interface RunningServer {
 }
 
 let processLifecycle: Lifecycle | undefined;
+const scopes = new Set<Scope>();
 
 /**
  * Serves a function, or registered ones by name (`"*"`: all). A signal drains and ends the process, as for the command.
- * Errors: FF_OPTION_INVALID, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
+ * Errors: FF_OPTION_INVALID, FF_OPTION_UNKNOWN, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
  */
 export async function serve(
   target: UserFunction | string | readonly string[],
   { name, context: stated, ...options }: ServeFunctionOptions = {},
 ): Promise<RunningServer> {
+  assertKnown(options);
   const flags = resolveFlags("serve", givenFlags(options), process.env);
   configureLog(logSettingsOf("serve", flags.values));
   throwProblems(flags.problems);
   const context = contextOf(stated ?? flags.values.context);
   const loaded = { exported: undefined, functions: functionsOf(target, name) };
-  processLifecycle ??= createLifecycle();
-  const scope = createScope(processLifecycle);
+  const scope = openScope();
   try {
     const running = await launch({ loaded, flags, context, plugins: {}, lifecycle: scope, env: process.env });
     printBanner(running);
@@ -70,6 +72,32 @@ export async function serve(
     await scope.close();
     throw err;
   }
+}
+
+function openScope(): Scope {
+  if (processLifecycle === undefined) {
+    processLifecycle = createLifecycle();
+    // All at once: none accepts requests while another one finishes its own.
+    processLifecycle.onStop(() => Promise.all([...scopes].map((scope) => scope.close())));
+  }
+  const scope = createScope(processLifecycle);
+  scopes.add(scope);
+  scope.onStop(() => scopes.delete(scope));
+  return scope;
+}
+
+// A misspelt option would be ignored without a word: JavaScript checks no types.
+function assertKnown(options: object): void {
+  const known = flagsOf("serve")
+    .map(([name]) => inCamelCase(name))
+    .filter((name) => name !== "target" && name !== "source");
+  const option = Object.keys(options).find((name) => !known.includes(name));
+  if (option !== undefined)
+    throw frameworkError("FF_OPTION_UNKNOWN", { flag: option, command: "serve", known });
+}
+
+function inCamelCase(name: string): string {
+  return name.replace(/-[a-z]/g, (part) => part.slice(1).toUpperCase());
 }
 
 function givenFlags(options: object): Map<string, unknown> {
@@ -97,10 +125,14 @@ function functionsOf(
     ];
   const known = [...registry().keys()];
   const names = target === "*" ? known : [target].flat();
+  if (names.length === 0) throw notFound(String(target), known);
   return names.map((one): LoadedFunction => {
     const registered = registry().get(one);
-    if (!registered)
-      throw frameworkError("FF_TARGET_NOT_FOUND", { target: one, file: "the loaded modules", known });
+    if (!registered) throw notFound(String(one), known);
     return { ...registered, file: registered.place };
   });
+}
+
+function notFound(target: string, known: string[]): Error {
+  return frameworkError("FF_TARGET_NOT_FOUND", { target, file: "the loaded modules", known });
 }

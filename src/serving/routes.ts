@@ -89,15 +89,19 @@ function assertDistinct(routes: readonly Route[]): void {
   for (const [index, one] of routes.entries()) {
     for (const other of routes.slice(index + 1)) {
       if (shape(one) !== shape(other)) continue;
-      const both =
-        one.methods && other.methods
-          ? one.methods.filter((m) => acceptsMethod(other.methods, m))
-          : (one.methods ?? other.methods);
-      if (both !== undefined && both.length === 0) continue;
-      const route = `${both?.[0] ?? "requests"} ${one.path ?? `/${one.name}`}`;
+      const method = sharedMethod(one, other);
+      if (method === undefined) continue;
+      const route = `${method} ${one.path ?? `/${one.name}`}`;
       throw frameworkError("FF_FUNCTION_ROUTES", { names: [one.name, other.name], route });
     }
   }
+}
+
+// Undefined when every request is for one of them alone. A HEAD of its own is in the way of a GET, which brings one.
+function sharedMethod(one: Route, other: Route): string | undefined {
+  const stated = [one.methods, other.methods].flatMap((methods) => methods ?? []);
+  if (stated.length === 0) return "requests";
+  return stated.find((method) => acceptsMethod(one.methods, method) && acceptsMethod(other.methods, method));
 }
 
 // Two patterns are one when they differ in the names of their parameters alone.

@@ -15,6 +15,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
     ? new Concurrency({ max: limits.maxConcurrency, queue: limits.queue })
     : undefined;
   const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
+  if (metrics) lifecycle.onStop(metrics.stop);
   const parts: ServerParts = { options, concurrency, metrics };
   const { server, functions } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);

@@ -6,7 +6,7 @@ import { frameworkError } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
 import { log } from "../core/log";
 import type { Outputs } from "../dapr/outputs";
-import { registry } from "../functions/registry";
+import { type Registration, registry } from "../functions/registry";
 import type { FunctionContext } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
 import type { Target } from "../signatures/signature";
@@ -92,7 +92,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   const { functions, limits, context, onInvocation } = options;
   const endpoints = functions.map((loaded) => {
     const signature = loaded.signature ?? options.signature;
-    const { path, methods: stated } = loaded.signature ? (registry().get(loaded.name)?.options ?? {}) : {};
+    const { path, methods: stated } = registrationOf(loaded)?.options ?? {};
     const methods = stated?.map((method) => method.toUpperCase()) ?? signatures[signature].methods;
     const target = openTarget(options, loaded);
     const handle = createHandler({
@@ -107,8 +107,9 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   });
   const [only] = endpoints;
   const isAlone = only !== undefined && endpoints.length === 1 && only.path === undefined;
+  const isHttp = endpoints.every(({ signature }) => signature === "http");
   const reserved = createReserved({
-    ignoredRoutes: options.ignoredRoutes ?? (only?.signature === "http" ? defaultIgnoredRoutes : []),
+    ignoredRoutes: options.ignoredRoutes ?? (isHttp ? defaultIgnoredRoutes : []),
     health: healthOf(options),
     metrics,
   });
@@ -128,11 +129,18 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   };
 }
 
+/** Undefined for an export. */
+function registrationOf({ name, signature }: LoadedFunction): Registration | undefined {
+  return signature && registry().get(name);
+}
+
 function openTarget(
   { context, hooks, plugins, env, lifecycle, outputs }: SyncOptions,
   loaded: LoadedFunction,
 ): Target {
-  const target = createTarget({ name: loaded.name, function: loaded.function, context, hooks, plugins, env });
+  const { name, function: fn } = loaded;
+  const { format } = registrationOf(loaded) ?? {};
+  const target = createTarget({ name, function: fn, format, context, hooks, plugins, env });
   lifecycle.onStop(() => target.outputs.close());
   lifecycle.onStop(() => target.dapr.stop());
   return outputs ? { ...target, outputs } : target;

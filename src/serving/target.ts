@@ -2,13 +2,14 @@
 import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
 import { sidecarFrom } from "../dapr/sidecar";
-import type { FunctionContext, Hook, Plugins, UserFunction } from "../functions/types";
+import type { FunctionContext, Hook, Plugins, TypedFormat, UserFunction } from "../functions/types";
 import { createPluginHook } from "../signatures/plugins";
 import type { Target } from "../signatures/signature";
 
 export interface TargetOptions {
   name: string;
   function: UserFunction;
+  format: TypedFormat | undefined;
   context: FunctionContext | undefined;
   /** Around every call, outermost first; plugins run inside of them. */
   hooks: readonly Hook[];
@@ -17,11 +18,20 @@ export interface TargetOptions {
 }
 
 /** Opens no connection. Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
-export function createTarget({ name, function: fn, context, hooks, plugins, env }: TargetOptions): Target {
+export function createTarget({
+  name,
+  function: fn,
+  format,
+  context,
+  hooks,
+  plugins,
+  env,
+}: TargetOptions): Target {
   const sidecar = sidecarFrom(env);
   const target: Target = {
     name,
     function: fn,
+    format,
     context,
     outputs: createOutputs(context?.outputs ?? {}, sidecar),
     dapr: createDaprSdk(sidecar),

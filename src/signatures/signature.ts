@@ -9,6 +9,7 @@ import type {
   Request,
   Response,
   SignatureType,
+  TypedFormat,
   UserFunction,
 } from "../functions/types";
 
@@ -16,6 +17,8 @@ import type {
 export interface Target {
   name: string;
   function: UserFunction;
+  /** Of a typed function that does not speak JSON. */
+  format: TypedFormat | undefined;
   context: FunctionContext | undefined;
   /** Sends to the outputs of the context. */
   outputs: Outputs;

@@ -2,7 +2,6 @@
 import { decodeJsonText, decodeText, parseContentType, parseJson } from "../core/content";
 import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
 import { composeHooks } from "../functions/hooks";
-import { formatOf } from "../functions/registry";
 import type {
   InvocationRequest,
   InvocationResponse,
@@ -18,9 +17,8 @@ export const typed: Signature = {
   name: "typed",
   methods: ["POST"],
   body: "raw",
-  create({ function: userFunction, hooks, production }) {
+  create({ function: userFunction, format, hooks, production }) {
     const fn = userFunction as TypedFunction;
-    const format = formatOf(userFunction);
     const around = hooks.length > 0 ? composeHooks(hooks, fn) : undefined;
 
     return async (invocation, req, res) => {

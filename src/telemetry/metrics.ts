@@ -17,6 +17,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** The process listens now: the cold start is over. */
   started(): void;
+  /** Counts no more. */
+  stop(): void;
 }
 
 // Seconds: from what a function costs that does nothing, to what a platform waits at most.
@@ -63,7 +65,7 @@ export function createMetrics({ inFlight }: MetricsOptions): Metrics {
     },
   });
 
-  listen("invocation", ({ function: name, signature, ms, outcome }) => {
+  const stop = listen("invocation", ({ function: name, signature, ms, outcome }) => {
     const labels = { function: name, signature };
     invocations.inc(labels);
     if (outcome === "error" || outcome === "retry") errors.inc(labels);
@@ -74,5 +76,6 @@ export function createMetrics({ inFlight }: MetricsOptions): Metrics {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     started: () => coldStart.set(performance.now() / 1000),
+    stop,
   };
 }
