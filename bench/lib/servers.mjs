@@ -4,8 +4,12 @@ import { fileURLToPath } from "node:url";
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 /** Our framework with a function of functions/. */
-export function ours(args, { env } = {}) {
-  return { name: "ours", command: [path("../../bin/functions-framework.js"), ...withSource(args)], env };
+export function ours(args, options) {
+  return {
+    name: "ours",
+    command: [path("../../bin/functions-framework.js"), ...withSource(args)],
+    ...options,
+  };
 }
 
 /** Google's framework with a function of functions/. */
