@@ -6,6 +6,7 @@ import { features } from "./rows/features.mjs";
 import { hello } from "./rows/hello.mjs";
 import { logged } from "./rows/logged.mjs";
 import { start } from "./rows/start.mjs";
+import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
 
 /**
@@ -44,4 +45,15 @@ import { topic } from "./rows/topic.mjs";
  */
 
 /** @type {Row[]} */
-export const rows = [hello, start, echo, cloudevent, features, logged, binding, topic];
+export const rows = [
+  hello,
+  start,
+  startTypescript,
+  startTypescriptCold,
+  echo,
+  cloudevent,
+  features,
+  logged,
+  binding,
+  topic,
+];

@@ -27,6 +27,12 @@ export function script(name, file, options) {
   return { name, command: [path(`../peers/${file}`)], ...options };
 }
 
+/** A TypeScript file of peers/, run by tsx. */
+export function typescript(name, file, options) {
+  const loader = new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url).href;
+  return { name, package: "tsx", command: [`--import=${loader}`, path(`../peers/${file}`)], ...options };
+}
+
 function withSource(args) {
   return args.map((arg) => arg.replace(/^--source=/, `--source=${path("../functions/")}`));
 }
