@@ -1,8 +1,12 @@
 // The one table of rows. A new row: one file in rows/, one line here.
 import { binding } from "./rows/binding.mjs";
 import { cloudevent } from "./rows/cloudevent.mjs";
+import { echo } from "./rows/echo.mjs";
+import { features } from "./rows/features.mjs";
 import { hello } from "./rows/hello.mjs";
+import { logged } from "./rows/logged.mjs";
 import { start } from "./rows/start.mjs";
+import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
 
 /**
@@ -25,6 +29,7 @@ import { topic } from "./rows/topic.mjs";
  * @property {string[]} command arguments of node
  * @property {string} [package] whose version is printed
  * @property {Record<string, string>} [env]
+ * @property {boolean} [logs] writes a line a request to stderr, which goes to /dev/null: nobody should spend time reading
  * @property {string} [path] where this one wants the request, when not at the row's path
  * @property {Unequal} [unequal]
  *
@@ -40,4 +45,15 @@ import { topic } from "./rows/topic.mjs";
  */
 
 /** @type {Row[]} */
-export const rows = [hello, start, cloudevent, binding, topic];
+export const rows = [
+  hello,
+  start,
+  startTypescript,
+  startTypescriptCold,
+  echo,
+  cloudevent,
+  features,
+  logged,
+  binding,
+  topic,
+];

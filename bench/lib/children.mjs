@@ -10,12 +10,12 @@ export async function startServer(server) {
   const port = await freePort();
   const spawned = performance.now();
   const child = spawn(process.execPath, server.command, {
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", server.logs ? "ignore" : "pipe"],
     env: { PATH, HOME, NODE_ENV: "production", ...server.env, PORT: String(port) },
   });
   keep(child);
   const running = { ...server, child, port, pid: child.pid, spawned, said: "" };
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     running.said = (running.said + chunk).slice(-2000);
   });
   return running;

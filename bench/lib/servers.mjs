@@ -4,8 +4,12 @@ import { fileURLToPath } from "node:url";
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 /** Our framework with a function of functions/. */
-export function ours(args, { env } = {}) {
-  return { name: "ours", command: [path("../../bin/functions-framework.js"), ...withSource(args)], env };
+export function ours(args, options) {
+  return {
+    name: "ours",
+    command: [path("../../bin/functions-framework.js"), ...withSource(args)],
+    ...options,
+  };
 }
 
 /** Google's framework with a function of functions/. */
@@ -21,6 +25,12 @@ export function google(args) {
 /** A file of peers/. */
 export function script(name, file, options) {
   return { name, command: [path(`../peers/${file}`)], ...options };
+}
+
+/** A TypeScript file of peers/, run by tsx. */
+export function typescript(name, file, options) {
+  const loader = new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url).href;
+  return { name, package: "tsx", command: [`--import=${loader}`, path(`../peers/${file}`)], ...options };
 }
 
 function withSource(args) {

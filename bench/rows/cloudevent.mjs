@@ -1,4 +1,4 @@
-import { google, ours } from "../lib/servers.mjs";
+import { google, ours, script } from "../lib/servers.mjs";
 
 const args = ["--target=event", "--source=event.cjs", "--signature-type=cloudevent"];
 
@@ -20,6 +20,14 @@ export const cloudevent = {
     },
     body: '{"order":4711,"items":["tea","cups"]}',
   },
-  servers: [ours(args), google(args)],
-  bars: [{ against: "google", atLeast: 4 }],
+  servers: [
+    ours(args),
+    google(args),
+    script("faas-js-runtime", "faas-event.cjs", { package: "faas-js-runtime" }),
+  ],
+  bars: [
+    { against: "google", atLeast: 4 },
+    { against: "google", of: "memory", atMost: 1 },
+    { against: "faas-js-runtime", atLeast: 2 },
+  ],
 };

@@ -9,13 +9,22 @@ import { lazyRequire } from "./lazy";
 
 export interface ContentType {
   /** Lower case, without parameters; undefined when the header is absent or no media type. */
-  type: string | undefined;
-  charset: string | undefined;
+  readonly type: string | undefined;
+  readonly charset: string | undefined;
 }
 
 const mediaType = /^\s*([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)\s*(?:;|$)/;
 
+let lastHeader: string | undefined;
+let lastType: ContentType = { type: undefined, charset: undefined };
+
+/** What a header says. One caller after the other sends the same, so the last answer is kept. */
 export function parseContentType(header: string | undefined): ContentType {
+  if (header !== lastHeader) [lastHeader, lastType] = [header, parseHeader(header)];
+  return lastType;
+}
+
+function parseHeader(header: string | undefined): ContentType {
   const type = header === undefined ? undefined : mediaType.exec(header)?.[1]?.toLowerCase();
   if (type === undefined || header === undefined) return { type: undefined, charset: undefined };
   const charset = /;\s*charset\s*=\s*"?([\w.:-]+)"?/i.exec(header)?.[1]?.toLowerCase();

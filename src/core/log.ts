@@ -11,6 +11,9 @@ const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 const severities = { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR" };
 
+/** Fields of a line besides level and message. */
+export type LogFields = Record<string, unknown>;
+
 export type LogFormat = "pretty" | "json";
 
 export interface LogSettings {
@@ -22,6 +25,8 @@ export interface LogSettings {
   verbose: boolean;
   /** JSON lines carry Google's `severity` too. Default false. */
   severity: boolean;
+  /** Adds to a JSON line what it says about the invocation it is written in. Default: nothing. */
+  label: (line: LogFields) => void;
 }
 
 const settings: LogSettings = {
@@ -29,15 +34,13 @@ const settings: LogSettings = {
   level: "info",
   verbose: false,
   severity: false,
+  label: () => undefined,
 };
 
 /** Changes the settings of the process; what is not given stays. */
 export function configureLog(changes: Partial<LogSettings>): void {
   Object.assign(settings, changes);
 }
-
-/** Fields of a line besides level and message. */
-export type LogFields = Record<string, unknown>;
 
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
@@ -134,15 +137,52 @@ function isOwnFrame(line: string): boolean {
 
 function write(level: LogLevel, message: string, fields: LogFields): void {
   if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return;
-  process.stderr.write(
-    settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields),
-  );
+  if (settings.format === "json") writeLabelled(jsonLine(level, message, fields));
+  else process.stderr.write(prettyLine(level, message, fields));
+}
+
+let isLabelled = false;
+
+/** True while a line is written that is labelled already: who labels all that goes to stderr leaves it alone. */
+export function isLabelledLine(): boolean {
+  return isLabelled;
+}
+
+function writeLabelled(line: string): void {
+  isLabelled = true;
+  try {
+    process.stderr.write(line);
+  } finally {
+    isLabelled = false;
+  }
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
-  const severity = settings.severity && { severity: severities[level] };
-  const line = { time: new Date().toISOString(), level, ...severity, message, ...fields };
-  return `${toJson(line) ?? JSON.stringify({ ...line, ...mapValues(fields, (value) => inspect(value)) })}\n`;
+  const text = toJson(lineOf(level, message, fields));
+  return `${text ?? JSON.stringify(lineOf(level, message, writable(fields)))}\n`;
+}
+
+// Assigned one by one: spreads take a microsecond more.
+function lineOf(level: LogLevel, message: string, fields: LogFields): LogFields {
+  const line: LogFields = { time: now(), level };
+  if (settings.severity) line.severity = severities[level];
+  line.message = message;
+  Object.assign(line, fields);
+  settings.label(line);
+  return line;
+}
+
+let lastMillisecond = 0;
+let lastTime = "";
+
+// Many lines fall into one millisecond, and a date is half a microsecond to write.
+function now(): string {
+  const millisecond = Date.now();
+  if (millisecond !== lastMillisecond) {
+    lastMillisecond = millisecond;
+    lastTime = new Date(millisecond).toISOString();
+  }
+  return lastTime;
 }
 
 function prettyLine(level: LogLevel, message: string, fields: LogFields): string {
@@ -162,6 +202,9 @@ function toJson(value: unknown): string | undefined {
   }
 }
 
-function mapValues(fields: LogFields, change: (value: unknown) => unknown): LogFields {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, change(value)]));
+// As text where there is no JSON form.
+function writable(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, toJson([value]) ? value : inspect(value)]),
+  );
 }

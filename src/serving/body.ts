@@ -130,7 +130,7 @@ function tooLarge(limit: number): Error {
 // Objects and arrays only, as the original frameworks have it; an empty body is {}.
 function parseStrictJson(text: string): unknown {
   if (text === "") return {};
-  const first = /^[\x20\t\n\r]*(.)/.exec(text)?.[1];
+  const first = text.trimStart()[0];
   if (first !== "{" && first !== "[") {
     throw frameworkError("FF_BODY_MALFORMED", { why: "JSON must be an object or an array here" });
   }

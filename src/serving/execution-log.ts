@@ -5,22 +5,31 @@
 import { types } from "node:util";
 
 import { currentInvocation, type Invocation } from "../core/invocation";
+import { configureLog, isLabelledLine, type LogFields, logSettings } from "../core/log";
 
 type Write = (chunk: unknown, encoding?: unknown, callback?: unknown) => boolean;
 
-/** Patches both streams; the returned function undoes it. */
+/** Patches both streams, and has the logger label its own lines; the returned function undoes it. */
 export function installExecutionLog(): () => void {
-  const undo = [process.stdout, process.stderr].map(label);
+  const { severity, label } = logSettings();
+  const undo = [process.stdout, process.stderr].map(patch);
+  configureLog({ severity: true, label: labelLine });
   return () => {
+    configureLog({ severity, label });
     for (const one of undo) one();
   };
 }
 
-function label(stream: NodeJS.WriteStream): () => void {
+function labelLine(line: LogFields): void {
+  const invocation = currentInvocation();
+  if (invocation) addLabels(line, invocation);
+}
+
+function patch(stream: NodeJS.WriteStream): () => void {
   const write = stream.write as Write;
   const isError = stream === process.stderr;
   const labelled: Write = (chunk, encoding, callback) => {
-    const invocation = currentInvocation();
+    const invocation = isError && isLabelledLine() ? undefined : currentInvocation();
     const line = invocation && lineOf(invocation, chunk, encoding, isError);
     if (line === undefined) return write.call(stream, chunk, encoding, callback);
     return write.call(stream, line, "utf8", typeof encoding === "function" ? encoding : callback);
@@ -59,30 +68,30 @@ const labelsKey = "logging.googleapis.com/labels";
 const spanKey = "logging.googleapis.com/spanId";
 const traceKey = "logging.googleapis.com/trace";
 
-function labelledEntry(invocation: Invocation, text: string, isError: boolean): Record<string, unknown> {
+function labelledEntry(invocation: Invocation, text: string, isError: boolean): LogFields {
   const own = parseObject(text);
   const entry = own ?? { message: text };
-  const { cloudTrace } = invocation;
-  const trace = invocation.trace?.traceId;
-  const labels = { ...(entry[labelsKey] as object | undefined), execution_id: invocation.id };
-  return {
-    ...entry,
-    ...(own && isError && entry.severity === undefined && { severity: "ERROR" }),
-    [labelsKey]: labels,
-    ...(cloudTrace && entry[spanKey] === undefined && { [spanKey]: cloudTrace.spanId }),
-    ...(trace !== undefined && entry[traceKey] === undefined && { [traceKey]: traceName(trace) }),
-  };
+  if (own && isError && entry.severity === undefined) entry.severity = "ERROR";
+  addLabels(entry, invocation);
+  return entry;
+}
+
+/** Adds what an entry lacks of its invocation. */
+function addLabels(entry: LogFields, { id, cloudTrace, trace }: Invocation): void {
+  entry[labelsKey] = { ...(entry[labelsKey] as object | undefined), execution_id: id };
+  if (cloudTrace && entry[spanKey] === undefined) entry[spanKey] = cloudTrace.spanId;
+  if (trace && entry[traceKey] === undefined) entry[traceKey] = traceName(trace.traceId);
 }
 
 // Objects alone: a number, a text or a list is what somebody printed.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with one
 const colours = /^(?:\u001b\[[\d;]*m)+/;
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): LogFields | undefined {
   const bare = text.replace(colours, "");
   if (!bare.startsWith("{")) return undefined;
   try {
-    return JSON.parse(bare) as Record<string, unknown>;
+    return JSON.parse(bare) as LogFields;
   } catch {
     return undefined;
   }

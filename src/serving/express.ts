@@ -8,7 +8,7 @@ import { lazyRequire } from "../core/lazy";
 
 export interface ExpressParts {
   request: object;
-  response: { send(this: unknown, body?: unknown): unknown };
+  response: Record<"send" | "json", (this: unknown, body?: unknown) => unknown>;
   /** The function behind a setting, such as "etag fn" for "etag". */
   compile(setting: "etag" | "query parser" | "trust proxy", value: unknown): unknown;
 }

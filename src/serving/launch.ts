@@ -1,6 +1,5 @@
 /** From what is loaded and what the flags say to functions that are served: the same for the command, a worker, and `serve()`. */
 import type { Lifecycle } from "../core/lifecycle";
-import { configureLog } from "../core/log";
 import type { ParsedFlags } from "../core/read-flags";
 import { registeredHooks } from "../functions/hooks";
 import { lifecycleExportsOf, runStart, stopWork } from "../functions/start-stop";
@@ -34,10 +33,7 @@ export async function launch(options: LaunchOptions): Promise<Running> {
     loaded.functions.map(({ name }) => name),
   );
   installGuard(lifecycle);
-  if (values["log-execution-id"]) {
-    configureLog({ severity: true });
-    lifecycle.onStop(installExecutionLog());
-  }
+  if (values["log-execution-id"]) lifecycle.onStop(installExecutionLog());
   await runStart(exports);
   return serve({
     functions: loaded.functions,

@@ -19,22 +19,29 @@ const fields: Record<string, (invocation: Invocation | undefined) => unknown> = 
 /** Gives these fields to a prototype, or to a request whose prototype an application is going to replace. */
 export function defineInvocationFields(target: object): void {
   for (const [name, read] of Object.entries(fields))
-    defineLazily(target, name, (req: Carrier) => read(req[invocationOf]));
+    defineGetter(target, name, (req: Carrier) => read(req[invocationOf])); // the invocation keeps what it has made
 }
 
 export function define(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: true });
 }
 
-/** Made at the first read; an assignment replaces it, as for any other property. */
+/** Made at the first read and kept by the object itself. */
 export function defineLazily<T>(target: object, name: string, make: (target: T) => unknown): void {
+  defineGetter(target, name, (self: object & T) => {
+    const value = make(self);
+    define(self, name, value);
+    return value;
+  });
+}
+
+/** An assignment replaces it, as for any other property. */
+function defineGetter<T>(target: object, name: string, read: (target: T) => unknown): void {
   Object.defineProperty(target, name, {
     configurable: true,
     enumerable: true,
-    get(this: object & T) {
-      const value = make(this);
-      define(this, name, value);
-      return value;
+    get(this: T) {
+      return read(this);
     },
     set(this: object, value: unknown) {
       define(this, name, value);

@@ -26,7 +26,8 @@ export function createReserved({ ignoredRoutes, health, metrics }: ReservedOptio
   return (req, res) => {
     const url = req.url ?? "/";
     if (probe || metrics) {
-      const path = url.split("?", 1)[0] as string;
+      const query = url.indexOf("?");
+      const path = query === -1 ? url : url.slice(0, query);
       if (probe?.(req, res, path)) return true;
       if (metrics && path === "/metrics") {
         replyMetrics(metrics, req, res);

@@ -334,3 +334,27 @@ test("req.log and ctx.log carry the trace of the caller", async (t) => {
     assert.deepEqual(fields, { level: "info", message: "told", function: "serve", invocation: id, ...trace });
   }
 });
+
+test("a line of req.log keeps labels of its own, and fields without JSON form change no other field", async (t) => {
+  const framework = await startModule(
+    t,
+    `exports.serve = (req, res) => {
+      req.log.info("sold", { "${labels}": { shop: "north" } });
+      req.log.info("counted", { pieces: 10n, order: "7", nothing: undefined });
+      res.send("x");
+    };`,
+    ["--target=serve", "--log-execution-id"],
+  );
+
+  await request(framework.url, { headers: { "Function-Execution-Id": "x1" } });
+  await framework.says("counted");
+
+  const common = { level: "info", severity: "INFO", function: "serve", invocation: "x1" };
+  assert.deepEqual(
+    framework.logs().map((line) => ({ ...line, time: undefined })),
+    [
+      { ...common, message: "sold", [labels]: { shop: "north", execution_id: "x1" }, time: undefined },
+      { ...common, message: "counted", pieces: "10n", order: "7", ...of("x1"), time: undefined },
+    ],
+  );
+});

@@ -1,0 +1,1 @@
+exports.echo = (req, res) => res.json(req.body);
