@@ -78,6 +78,11 @@ export class Invocation {
     return this.#abort;
   }
 
+  /** The connection is closed after the answer, where that can still be said. */
+  endConnection(): void {
+    this.#res.shouldKeepAlive = false;
+  }
+
   /** Aborts the signal, also one that nobody has asked for yet. What its listeners throw belongs to the invocation. */
   abort(reason: unknown): void {
     this.#abortReason ??= reason;

@@ -15,14 +15,16 @@ let isInstalled = false;
 export function installGuard(lifecycle: Lifecycle): void {
   if (isInstalled) return; // one guard for all that a process serves
   isInstalled = true;
-  const onError = (thrown: unknown) => {
-    if (failCurrent(thrown)) return;
+  const onError = (event: ErrorEvent) => (thrown: unknown) => {
+    if (failCurrent(event, thrown)) return;
     logError(frameworkError("FF_PROCESS_CRASHED", { why: messageOf(thrown) }, { cause: thrown }));
     void lifecycle.stop("an error outside of any invocation", exitCodes.crashed);
   };
-  process.on("uncaughtException", onError);
-  process.on("unhandledRejection", onError);
+  for (const event of errorEvents) process.on(event, onError(event));
 }
+
+const errorEvents = ["uncaughtException", "unhandledRejection"] as const;
+type ErrorEvent = (typeof errorEvents)[number];
 
 /**
  * The same inside of a test runner, while a server listens: its own handlers see nothing of an error that belongs to
@@ -45,8 +47,8 @@ let { emit } = process;
 function guardEmit(): void {
   emit = process.emit;
   process.emit = function (this: unknown, event: string, ...args: unknown[]): boolean {
-    const isError = event === "uncaughtException" || event === "unhandledRejection";
-    if (isError && failCurrent(args[0])) return true;
+    const error = errorEvents.find((one) => one === event);
+    if (error && failCurrent(error, args[0])) return true;
     return Reflect.apply(emit, process, [event, ...args]);
   } as typeof process.emit;
 }
@@ -58,11 +60,15 @@ export function failInvocation(invocation: Invocation, thrown: unknown): void {
 }
 
 /** False when the running code belongs to no invocation. */
-function failCurrent(thrown: unknown): boolean {
+function failCurrent(event: ErrorEvent, thrown: unknown): boolean {
   // The failing work's store is the current one here (observed on Node 20, 22, 24).
   const invocation = currentInvocation();
-  if (invocation) failInvocation(invocation, thrown);
-  return invocation !== undefined;
+  if (!invocation) return false;
+  // An exception that goes through Node's HTTP parser stops it for good: a pipelined request behind this one would wait
+  // for ever (observed on Node 20 to 26).
+  if (event === "uncaughtException") invocation.endConnection();
+  failInvocation(invocation, thrown);
+  return true;
 }
 
 // An error in this handler would end the process on the spot.

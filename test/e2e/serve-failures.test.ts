@@ -108,6 +108,16 @@ for (const path of ["throws-after-part", "timer-after-part", "rejects-after-part
   });
 }
 
+test("a connection ends after an exception that no try catches, so that no pipelined request waits for ever", async () => {
+  const first = "GET /throws-in-stream HTTP/1.1\r\nHost: x\r\n\r\n";
+  const next = "POST /ok HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx";
+
+  const text = await converse(framework.port, first + next);
+
+  assert.match(text, /^HTTP\/1\.1 500 /);
+  assert.match(text, /^Connection: close\r$/m);
+});
+
 test("many failures at once each get their own answer", async () => {
   const paths = Array.from({ length: 30 }, (_, index) => crashes[index % crashes.length] as [string, string]);
 
