@@ -162,7 +162,7 @@ export const catalogue = {
   },
   FF_PATH_MALFORMED: {
     status: 400,
-    message: (d: { path: string }) => `The path "${d.path}" is not valid percent-encoding.`,
+    message: (d: { path: string; why: string }) => `The path "${d.path}" ${d.why}.`,
   },
   FF_PATH_NOT_FOUND: {
     status: 404,

@@ -50,12 +50,30 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       fields.res = res;
       fields.originalUrl = req.url;
       if (reserved?.(req, res)) return;
-      const url = req.url as string;
-      if (url.includes("%") && !isDecodable(url)) return refusePath(res, url);
+      const problem = problemOfUrl(req as unknown as Request);
+      if (problem !== undefined) return refusePath(req, res, problem);
       handle(req as unknown as Request, res as unknown as Response);
     },
   );
   return server.setTimeout(0); // a function may take its time: deadlines are the guard's business
+}
+
+function problemOfUrl(req: Request): string | undefined {
+  const { url } = req;
+  if (!url.startsWith("/") && !isOtherForm(req)) return "is not a valid URL";
+  if (url.includes("%") && !isDecodable(url)) return "is not valid percent-encoding";
+  return undefined;
+}
+
+// RFC 9112 §3.2: proxies send a whole URL, OPTIONS may send `*`. For a URL that is none `req.path` would throw inside
+// the function, as if the function had failed.
+function isOtherForm(req: Request): boolean {
+  if (req.url === "*") return true;
+  try {
+    return URL.canParse(req.url) && req.path !== "";
+  } catch {
+    return false;
+  }
 }
 
 // Express's router, and so the original frameworks, answer a path that cannot be decoded 400. A query may hold anything.
@@ -69,8 +87,8 @@ function isDecodable(url: string): boolean {
   }
 }
 
-function refusePath(res: ServerResponse, url: string): void {
-  refuse(res, frameworkError("FF_PATH_MALFORMED", { path: url.split("?", 1)[0] as string }));
+function refusePath({ url = "" }: IncomingMessage, res: ServerResponse, why: string): void {
+  refuse(res, frameworkError("FF_PATH_MALFORMED", { path: url.split("?", 1)[0] as string, why }));
 }
 
 function createMessageClasses(app: AppSettings, context: unknown) {

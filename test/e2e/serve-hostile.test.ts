@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 
 import { makeProject } from "../support/project";
 import { startFramework } from "./support/framework";
-import { request } from "./support/http";
+import { converse, request } from "./support/http";
 
 const module = `
   const revoked = () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; };
@@ -47,6 +47,21 @@ test("hostile functions do not take the process with them", async (t) => {
   await assert.rejects(ask("broken"), /ECONNRESET|socket hang up/);
 
   assert.equal(await ask("fine"), 200);
+});
+
+test("a whole URL in place of a path is read, and one that is none is 400 and not the function's failure", async (t) => {
+  const framework = await startFramework(["--target=path"], {
+    project: makeProject(t, { "index.js": "exports.path = (req, res) => res.send(req.path);" }),
+  });
+  t.after(() => framework.stop());
+  const ask = (url: string) =>
+    converse(framework.port, `GET ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+
+  for (const url of ["http://[::1/x", "http://a:99999/", "http://a%@b/"])
+    assert.match(await ask(url), /^HTTP\/1\.1 400 [\s\S]*is not a valid URL\.$/, url);
+  assert.match(await ask("http://example.com/a/b?c"), /^HTTP\/1\.1 200 [\s\S]*\/a\/b$/);
+  assert.match(await ask("*"), /^HTTP\/1\.1 200 /);
+  assert.equal(framework.stderr, "");
 });
 
 test("a log line with what has no JSON form is written, not thrown", async (t) => {
