@@ -41,6 +41,18 @@ export class Concurrency {
     return true;
   }
 
+  /**
+   * Leaves once, however often it is called, and in a tick of its own: a long line of short calls must not pile up on the
+   * stack.
+   */
+  leaver(start: () => void): () => void {
+    let isHeld = true;
+    return () => {
+      if (isHeld) process.nextTick(() => this.leave(start));
+      isHeld = false;
+    };
+  }
+
   /** Gives a place back, and who waits longest takes it. Who has entered with `start` and still waits is forgotten. */
   leave(start?: () => void): void {
     if (start && this.#waiting.delete(start)) return;

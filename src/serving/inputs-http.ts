@@ -59,12 +59,20 @@ export function createInputsHandler(options: InputsOptions) {
   function accept(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
     if (!concurrency) return deliver(route, req, res, rawBody);
     if (res.closed) return; // the sidecar has given up on it
-    const start = () => deliver(route, req, res, rawBody);
+    const start = () => deliver(route, req, res, rawBody, leave);
+    // Not only at the end of the reply: pipelined, it may be behind one that waits for this place.
+    const leave = concurrency.leaver(start);
     if (!concurrency.enter(start)) return refuseFull(res, route, concurrency.queue);
-    res.once("close", () => concurrency.leave(start));
+    res.once("close", leave);
   }
 
-  function deliver(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
+  function deliver(
+    route: Route,
+    req: IncomingMessage,
+    res: ServerResponse,
+    rawBody: Buffer,
+    ended?: () => void,
+  ): void {
     const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
     const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
     const started = hasListeners("invocation") ? performance.now() : undefined;
@@ -73,6 +81,7 @@ export function createInputsHandler(options: InputsOptions) {
     const origin: Origin = { input: new Input(route, req), event, rawBody };
 
     const report = (outcome: "ack" | "retry") => {
+      ended?.();
       if (started !== undefined) reportInvocation(invocation, { started, outcome, status: res.statusCode });
     };
     const failed = (thrown: unknown) => {

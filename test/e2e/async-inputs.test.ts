@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
 
 import { announcedRoute } from "../../src/dapr/protocol";
 import { type AppCall, type AppReply, startApp } from "../support/app";
 import { makeProject } from "../support/project";
 import { runFramework, startFramework } from "./support/framework";
-import { request } from "./support/http";
+import { converse, request } from "./support/http";
 
 const inputs = {
   orders: { componentName: "mqtt-in", componentType: "bindings.mqtt3" },
@@ -526,4 +527,22 @@ test("a function registered under another signature cannot be fed by Dapr", asyn
 
   assert.equal(ending.code, 1);
   assert.match(ending.stderr, /FF_SIGNATURE_CONFLICT/);
+});
+
+test("pipelined deliveries do not wait for each other's places", async (t) => {
+  const { framework } = await setUp(t, {
+    module: "export const handle = (ctx, data) => data;",
+    env: { FF_MAX_CONCURRENCY: "1" },
+  });
+  const post = (body: Buffer, headers: string) =>
+    Buffer.concat([
+      Buffer.from(`POST /mqtt-in HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${body.length}\r\n\r\n`),
+      body,
+    ]);
+  const first = post(gzipSync("inflated"), "Content-Encoding: gzip\r\n"); // is ready after the second
+  const second = post(Buffer.from("plain"), "Connection: close\r\n");
+
+  const text = await converse(framework.port, Buffer.concat([first, second]));
+
+  assert.match(text, /^HTTP\/1\.1 200 [\s\S]*inflatedHTTP\/1\.1 200 [\s\S]*plain$/);
 });

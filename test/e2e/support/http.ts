@@ -59,12 +59,12 @@ export function postJson(url: string, value: unknown, headers: Record<string, st
   return request(url, { method: "POST", headers: all, body: JSON.stringify(value) });
 }
 
-/** Writes a text to a connection and resolves with all that came back when the server closes it. */
-export function converse(port: number, text: string): Promise<string> {
+/** Writes to a connection and resolves with all that came back when the server closes it. */
+export function converse(port: number, text: string | Buffer): Promise<string> {
   return withDeadline(readToEnd(port, text), "the server closes the connection");
 }
 
-async function readToEnd(port: number, text: string): Promise<string> {
+async function readToEnd(port: number, text: string | Buffer): Promise<string> {
   const socket = connect(port, "127.0.0.1").setEncoding("utf8");
   socket.write(text);
   let received = "";
