@@ -28,6 +28,7 @@ import {
   subscriptionsOf,
 } from "./input-routes";
 import { reportInvocation } from "./news";
+import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import type { Reserved } from "./reserved";
 
@@ -104,6 +105,7 @@ export function createInputsHandler(options: InputsOptions) {
   }
 
   return (req: IncomingMessage, res: ServerResponse): void => {
+    followPipelined(req, res);
     if (reserved?.(req, res)) return;
     const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
     const { method } = req;

@@ -17,6 +17,7 @@ import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
 import { emitWithin } from "./emit";
 import { loadExpress } from "./express";
+import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
 import type { Reserved } from "./reserved";
@@ -49,6 +50,7 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       const fields = req as unknown as { res: unknown; originalUrl: unknown };
       fields.res = res;
       fields.originalUrl = req.url;
+      followPipelined(req, res);
       if (reserved?.(req, res)) return;
       const problem = problemOfUrl(req as unknown as Request);
       if (problem !== undefined) return refusePath(req, res, problem);

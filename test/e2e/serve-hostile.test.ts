@@ -1,5 +1,6 @@
 /** What functions throw and do that nobody would expect: each is answered or cut, and the process lives. */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
@@ -125,4 +126,28 @@ test("a reader of the output that goes away does not end or block the function",
 
   assert.deepEqual(statuses, [500, 500, 500]);
   assert.equal((await framework.ended()).code, 0);
+});
+
+test("a client that pipelines and goes away gives back all the places it took", async (t) => {
+  const source = `
+    let gone = 0;
+    exports.hold = (req, res) => {
+      if (req.path === "/quick") return res.send("quick");
+      console.log("holding " + req.path);
+      req.signal.addEventListener("abort", () => console.log("gone: " + ++gone));
+    };`;
+  const framework = await startFramework(["--target=hold", "--max-concurrency=2"], {
+    project: makeProject(t, { "index.js": source }),
+  });
+  t.after(() => framework.stop());
+
+  for (const round of [1, 2]) {
+    const socket = connect(framework.port, "127.0.0.1");
+    socket.write(`GET /a${round} HTTP/1.1\r\nHost: x\r\n\r\nGET /b${round} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await framework.says(`holding /b${round}`);
+    socket.destroy();
+    await framework.says(`gone: ${round * 2}`);
+  }
+
+  assert.equal((await request(`${framework.url}/quick`)).status, 200);
 });
