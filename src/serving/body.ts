@@ -99,12 +99,11 @@ function collect(
   const finish = (err: unknown, bytes: Buffer) => {
     if (ended) return;
     ended = true;
-    if (err) {
-      [first, chunks] = [undefined, undefined];
-      if (stream !== req) {
-        req.unpipe();
-        stream.destroy(); // what it would still inflate can be a thousand times as much
-      }
+    if (err) [first, chunks] = [undefined, undefined];
+    if (stream !== req) {
+      req.unpipe();
+      stream.destroy(); // what it would still inflate can be a thousand times as much
+      req.resume(); // what still comes is thrown away, as Node does it for a request that nobody has begun to read
     }
     done(err, bytes);
   };

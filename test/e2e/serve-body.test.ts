@@ -277,6 +277,20 @@ test("a client that goes away in the middle of its body leaves the function unca
   await assertCallsAre(left, ["/whole"]);
 });
 
+test("after a large body that cannot be inflated the connection goes on", async () => {
+  const body = Buffer.alloc(1024 ** 2, "no gzip");
+  const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const next = "GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const chunk = [`${body.length.toString(16)}\r\n`, body, "\r\n0\r\n\r\n"];
+
+  const text = await converse(
+    framework.port,
+    Buffer.concat([head, ...chunk, next].map((part) => Buffer.from(part as string))),
+  );
+
+  assert.match(text, /^HTTP\/1\.1 400 [\s\S]*incorrect header check\.HTTP\/1\.1 200 /);
+});
+
 /** The calls of the function up to now; a last one shows that the others have been printed. */
 async function assertCallsAre(server: Framework, urls: string[]): Promise<void> {
   await request(`${server.url}/last`);
