@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 import { catalogue } from "../../src/core/error-catalogue";
+import { documentedStatuses } from "../support/fuzz/statuses";
 
 const root = resolve(__dirname, "../..");
 const codes = Object.keys(catalogue).sort();
@@ -21,6 +22,14 @@ test("docs/errors.md says the HTTP status of each code, or an exit code, or noth
     const { status } = catalogue[code as keyof typeof catalogue] as { status?: number };
     if (status !== undefined) assert.equal(answer, String(status), code);
     else assert.match(answer, /^(exit (1|16))?$/, code);
+  }
+});
+
+test("docs/errors.md lists the status of each code among the statuses", () => {
+  const statuses = documentedStatuses();
+  for (const code of codes) {
+    const { status } = catalogue[code as keyof typeof catalogue] as { status?: number };
+    assert.ok(status === undefined || statuses.has(status), code);
   }
 });
 

@@ -16,6 +16,10 @@ export interface FrameworkOptions {
   env?: Record<string, string>;
   /** The file to execute. Default: the package's bin, run by this Node. */
   command?: string;
+  /** Characters of stdout and of stderr that are remembered, the last ones. Default: all. */
+  keep?: number;
+  /** Sees all of stderr, as it comes. */
+  onStderr?: (text: string) => void;
 }
 
 /** How a process ended, and all it wrote. */
@@ -38,6 +42,7 @@ export interface LogLine {
 
 export interface Framework {
   readonly port: number;
+  readonly pid: number;
   /** Without the final slash. */
   readonly url: string;
   readonly stdout: string;
@@ -46,6 +51,7 @@ export interface Framework {
   logs(): LogLine[];
   /** Resolves when the text has appeared on stdout or stderr. */
   says(text: string): Promise<void>;
+  hasEnded(): boolean;
   /** A line for the function's stdin. */
   tell(line: string): void;
   kill(signal: NodeJS.Signals): void;
@@ -91,7 +97,8 @@ export async function runFramework(args: string[], options: FrameworkOptions): P
 }
 
 /** Starts and waits for nothing. */
-export function spawnFramework(args: string[], { project, env = {}, command }: FrameworkOptions) {
+export function spawnFramework(args: string[], options: FrameworkOptions) {
+  const { project, env = {}, command, keep = Number.POSITIVE_INFINITY, onStderr } = options;
   const { PATH = "", HOME = "", TMPDIR = "" } = process.env;
   const child: ChildProcess = spawn(command ?? process.execPath, command ? args : [bin, ...args], {
     cwd: resolve(__dirname, "../../fixtures", project),
@@ -102,7 +109,8 @@ export function spawnFramework(args: string[], { project, env = {}, command }: F
   const written = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream]?.setEncoding("utf8").on("data", (text: string) => {
-      written[stream] += text;
+      written[stream] = (written[stream] + text).slice(-keep);
+      if (stream === "stderr") onStderr?.(text);
       news.emit("news");
     });
   }
@@ -113,6 +121,7 @@ export function spawnFramework(args: string[], { project, env = {}, command }: F
 
   const started = {
     news,
+    pid: child.pid ?? 0,
     hasEnded: () => !isRunning(),
     get stdout() {
       return written.stdout;

@@ -1,0 +1,32 @@
+// `npm run soak`: the stories that last seconds in `npm test`, at full size, with their figures. Arguments pick stories:
+// `npm run soak -- fuzz`. What makes a story long is a variable, and the environment's own wins.
+import { spawnSync } from "node:child_process";
+
+import { prepare } from "./run-tests.mjs";
+
+const stories = [{ name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } }];
+
+const reporter = ["--test-reporter=./scripts/test-reporter.mjs", "--test-reporter-destination=stdout"];
+
+const names = process.argv.slice(2);
+const known = stories.map(({ name }) => name);
+const unknown = names.find((name) => !known.includes(name));
+if (unknown !== undefined) {
+  console.error(`There is no story "${unknown}". The stories are ${known.join(", ")}.`);
+  process.exit(1);
+}
+
+prepare();
+for (const { name, file, env } of stories.filter(
+  (story) => names.length === 0 || names.includes(story.name),
+)) {
+  const started = performance.now();
+  // No --test-timeout: a story knows how long it may take.
+  const { status } = spawnSync(process.execPath, ["--import", "tsx", "--test", ...reporter, file], {
+    stdio: "inherit",
+    env: { ...env, ...process.env },
+  });
+  const minutes = ((performance.now() - started) / 60_000).toFixed(1);
+  console.log(`${name}: ${status === 0 ? "well" : "failed"} after ${minutes} minutes\n`);
+  if (status !== 0) process.exitCode = 1;
+}
