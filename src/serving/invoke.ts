@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { bytesOf } from "../core/bytes";
 import type { Invocation } from "../core/invocation";
 import type { Outputs } from "../dapr/outputs";
+import type { Registration } from "../functions/registry";
 import type { SendOptions } from "../functions/types";
 import { createTestServer, registrationOf } from "./testing";
 
@@ -13,7 +14,7 @@ import { createTestServer, registrationOf } from "./testing";
 export interface InvokeRequest {
   /** Default: POST with a body, else GET. */
   method?: string;
-  /** Path and query. Default: `/`. */
+  /** Path and query. Default: the path the function is registered with, when it has no parameters; else `/`. */
   path?: string;
   headers?: Record<string, string>;
   /** Text and bytes go as they are, anything else as JSON. */
@@ -77,6 +78,7 @@ export async function invoke(
         ? (input as InvokeRequest | undefined)
         : eventRequest(registered.signature, input);
     const reply = await exchange((server.address() as AddressInfo).port, {
+      path: pathOf(registered),
       ...asked,
       headers: { ...asked?.headers, ...headers },
     });
@@ -85,6 +87,12 @@ export async function invoke(
     server.close();
     server.closeAllConnections();
   }
+}
+
+// One that the function answers. Callers of events have no say in it, so parameters are filled with their names.
+function pathOf({ signature, options: { path = "/" } }: Registration): string {
+  if (signature === "http" && /[:*{]/.test(path)) return "/";
+  return path.replace(/[{}]/g, "").replace(/[:*](\w+)/g, "$1");
 }
 
 function recordOutputs(outputs: NonNullable<InvokeOptions["outputs"]>, sends: RecordedSend[]): Outputs {
