@@ -33,9 +33,11 @@ function failCurrent(err: unknown): void {
   currentInvocation()?.fail?.(err);
 }
 
-/** Sends any value as JSON, a text too. Throws for what cannot be written so. */
+/** Sends any value as JSON, a text too; a type that is set stays. Throws for what cannot be written so. */
 export function sendJson(res: Response, value: unknown): void {
-  res.type("application/json").send(jsonOf(value));
+  const text = jsonOf(value);
+  if (!res.hasHeader("Content-Type")) res.setHeader("Content-Type", "application/json; charset=utf-8");
+  res.send(text);
 }
 
 // Binary content mode of the CloudEvents HTTP binding (§3.1): attributes as ce- headers, data as the body.

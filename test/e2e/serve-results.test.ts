@@ -132,9 +132,11 @@ test("status, headers and type set before a value is returned are kept", async (
   const made = await request(`${withResponse.url}/status-and-object`);
   const image = await request(`${withResponse.url}/type-and-buffer`);
   const plain = await request(`${withResponse.url}/type-and-text`);
+  const problem = await request(`${withResponse.url}/type-and-object`);
 
   assert.deepEqual([made.status, made.headers["x-made"], made.text], [201, "yes", '{"made":true}']);
   assert.deepEqual([image.headers["content-type"], image.text], ["image/png", "image"]);
+  assert.equal(problem.headers["content-type"], "application/problem+json; charset=utf-8");
   assert.deepEqual([plain.headers["content-type"], plain.text], ["text/plain; charset=utf-8", "plain"]);
 });
 
