@@ -59,12 +59,12 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     if (!hasBody(req)) return run(invocation, req, res);
     if (!readsBody) {
       const err = statedTooLarge(req, bodyLimit);
-      return err ? refuse(res, err) : run(invocation, req, res);
+      return err ? refuseInvocation(invocation, res, err) : run(invocation, req, res);
     }
     readBody(req, bodyLimit, (failed, bytes) => {
       if (invocation.settled) return; // the deadline was over first
       const err = failed ?? fillBody(req, bytes, signature);
-      if (err) refuse(res, err);
+      if (err) refuseInvocation(invocation, res, err);
       else run(invocation, req, res);
     });
   };
@@ -115,7 +115,17 @@ function watch(
 
 // The body has not come in time, so the function was not called: nothing of it failed, but nothing more is read.
 function refuseLate(invocation: Invocation, res: Response, err: Error): void {
+  refuseInvocation(invocation, res, err, { Connection: "close" });
+}
+
+// Before the function is called; the news say that it failed.
+function refuseInvocation(
+  invocation: Invocation,
+  res: Response,
+  err: unknown,
+  headers?: Record<string, string>,
+): void {
   invocation.settled = true;
   invocation.error = err;
-  refuse(res, err, { Connection: "close" });
+  refuse(res, err, headers);
 }

@@ -141,6 +141,17 @@ describe("metrics", { concurrency: 3 }, () => {
     assert.equal(valuesOf(samples, "faas_invocations_in_flight")[0]?.[1], 0);
   });
 
+  test("a body that cannot be read is a failed invocation", async (t) => {
+    const framework = await startModule(t, module, ["--target=serve", "--metrics"]);
+
+    const json = { "Content-Type": "application/json" };
+    const reply = await request(framework.url, { method: "POST", headers: json, body: "{" });
+    const samples = await scrape(framework);
+
+    assert.equal(reply.status, 400);
+    assert.equal(valuesOf(samples, "faas_errors_total")[0]?.[1], 1);
+  });
+
   test("what is under way is in flight, until it ends", async (t) => {
     const framework = await startModule(t, module, ["--target=serve", "--metrics"]);
     const inFlight = async () => valuesOf(await scrape(framework), "faas_invocations_in_flight");
