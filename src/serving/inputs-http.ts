@@ -28,6 +28,7 @@ import {
   subscriptionsOf,
 } from "./input-routes";
 import { reportInvocation } from "./news";
+import { closeWithConnection } from "./pipelining";
 import { refuse } from "./refuse";
 import type { Reserved } from "./reserved";
 
@@ -96,6 +97,7 @@ export function createInputsHandler(options: InputsOptions) {
 
   return (req: IncomingMessage, res: ServerResponse): void => {
     if (reserved?.(req, res)) return;
+    closeWithConnection(req, res);
     const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
     const { method } = req;
     if (method === "GET" && path === "/healthz")

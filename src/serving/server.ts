@@ -18,6 +18,7 @@ import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
 import { emitWithin } from "./emit";
 import { loadExpress } from "./express";
+import { closeWithConnection } from "./pipelining";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
 import type { Reserved } from "./reserved";
@@ -49,6 +50,7 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       fields.res = res;
       fields.originalUrl = req.url;
       if (reserved?.(req, res)) return;
+      closeWithConnection(req, res);
       const url = req.url as string;
       if (url.includes("%") && !isDecodable(url)) return refusePath(res, url);
       handle(req as unknown as Request, res as unknown as Response);
