@@ -122,10 +122,19 @@ const ownFolder = __dirname.replace(/[\\/]core$/, "");
 
 // The user's frames are kept, ours are noise to them unless they ask for it.
 function stackOf(thrown: unknown, { whole = false } = {}): { stack?: string } {
-  if (!isError(thrown) || typeof thrown.stack !== "string") return {};
-  if (settings.verbose || whole) return { stack: thrown.stack };
-  const lines = thrown.stack.split("\n");
+  const stack = readStack(thrown);
+  if (stack === undefined) return {};
+  if (settings.verbose || whole) return { stack };
+  const lines = stack.split("\n");
   return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };
+}
+
+function readStack(thrown: unknown): string | undefined {
+  try {
+    return isError(thrown) && typeof thrown.stack === "string" ? thrown.stack : undefined;
+  } catch {
+    return undefined; // a getter or a proxy that throws
+  }
 }
 
 function isOwnFrame(line: string): boolean {
@@ -134,9 +143,13 @@ function isOwnFrame(line: string): boolean {
 
 function write(level: LogLevel, message: string, fields: LogFields): void {
   if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return;
-  process.stderr.write(
-    settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields),
-  );
+  const line =
+    settings.format === "json" ? jsonLine(level, message, fields) : prettyLine(level, message, fields);
+  try {
+    process.stderr.write(line);
+  } catch {
+    // The user's code has replaced it by something that throws: a line is lost, an answer must not be.
+  }
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields): string {
