@@ -35,9 +35,14 @@ const port: FlagKind<number> = {
   allowed: "a port from 0 to 65535",
   parse: (value) => (/^\d{1,5}$/.test(value) && Number(value) <= 65535 ? Number(value) : undefined),
 };
+// A timer of Node's holds 2147483 s; above it fires at once. Some seconds are added to a grace period.
+const longest = 2_000_000;
 const seconds: FlagKind<number> = {
-  allowed: "a number of seconds, such as 10 or 0.5",
-  parse: (value) => (/^\d{1,9}(\.\d+)?s?$/.test(value) ? Number.parseFloat(value) : undefined),
+  allowed: `a number of seconds from 0 to ${longest}, such as 10 or 0.5`,
+  parse: (value) =>
+    /^\d{1,7}(\.\d+)?s?$/.test(value) && Number.parseFloat(value) <= longest
+      ? Number.parseFloat(value)
+      : undefined,
 };
 const bytes: FlagKind<number> = {
   allowed: 'a size from 0 to 2gb, such as "512kb", "32mb" or a number of bytes',

@@ -125,10 +125,19 @@ const ownFolder = __dirname.replace(/[\\/]core$/, "");
 
 // The user's frames are kept, ours are noise to them unless they ask for it.
 function stackOf(thrown: unknown, { whole = false } = {}): { stack?: string } {
-  if (!isError(thrown) || typeof thrown.stack !== "string") return {};
-  if (settings.verbose || whole) return { stack: thrown.stack };
-  const lines = thrown.stack.split("\n");
+  const stack = readStack(thrown);
+  if (stack === undefined) return {};
+  if (settings.verbose || whole) return { stack };
+  const lines = stack.split("\n");
   return { stack: lines.filter((line) => !/^\s+at /.test(line) || !isOwnFrame(line)).join("\n") };
+}
+
+function readStack(thrown: unknown): string | undefined {
+  try {
+    return isError(thrown) && typeof thrown.stack === "string" ? thrown.stack : undefined;
+  } catch {
+    return undefined; // a getter or a proxy that throws
+  }
 }
 
 function isOwnFrame(line: string): boolean {
@@ -138,7 +147,7 @@ function isOwnFrame(line: string): boolean {
 function write(level: LogLevel, message: string, fields: LogFields): void {
   if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return;
   if (settings.format === "json") writeLabelled(jsonLine(level, message, fields));
-  else process.stderr.write(prettyLine(level, message, fields));
+  else writeLine(prettyLine(level, message, fields));
 }
 
 let isLabelled = false;
@@ -150,10 +159,15 @@ export function isLabelledLine(): boolean {
 
 function writeLabelled(line: string): void {
   isLabelled = true;
+  writeLine(line);
+  isLabelled = false;
+}
+
+function writeLine(line: string): void {
   try {
     process.stderr.write(line);
-  } finally {
-    isLabelled = false;
+  } catch {
+    // The user's code has replaced it by something that throws: a line is lost, an answer must not be.
   }
 }
 

@@ -16,11 +16,10 @@ export async function serveFromFlags(
   const { values } = options.flags;
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
   const { source, target, import: imports, ts: typescript } = values;
+  const pluginFolder = resolve(source ?? ".", "plugins"); // before the module, which may change the working folder
   const loaded = await loadModule({ source, target, imports, typescript });
   if (loaded.chosen)
     log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
-  const plugins = await loadPlugins(resolve(source ?? ".", "plugins"), (file) =>
-    importModule(file, { typescript }),
-  );
+  const plugins = await loadPlugins(pluginFolder, (file) => importModule(file, { typescript }));
   return launch({ ...options, loaded, context, plugins });
 }

@@ -148,7 +148,10 @@ function createMessageClasses(app: AppSettings, context: unknown) {
   define(FunctionResponse.prototype, "json", json);
   defineInvocationFields(FunctionRequest.prototype);
   defineLazily(FunctionRequest.prototype, "params", paramsOf);
-  defineLazily(FunctionRequest.prototype, "next", (req: Request) => nextOf(req, req.res as Response));
+  const production = app.get("env") === "production";
+  defineLazily(FunctionRequest.prototype, "next", (req: Request) =>
+    nextOf(req, req.res as Response, { production }),
+  );
   defineLazily(FunctionResponse.prototype, "locals", () =>
     Object.assign(Object.create(null), context && { context }),
   );

@@ -26,7 +26,7 @@ export const http: Signature = {
       const fail = (thrown: unknown) => sendFailure(invocation, res, thrown, { word: "crash", production });
       invocation.fail = fail;
       if (around) {
-        const args = isApplication ? [req, res, nextOf(req, res)] : [req, res];
+        const args = isApplication ? [req, res, nextOf(req, res, { production })] : [req, res];
         // What a hook answers in place of the function is an answer, whatever the function declares.
         return void around(invocation, { args, req, res }).then(
           ({ value, isOwn }) => conclude(value, declaresResponse && isOwn, invocation, res),
@@ -35,7 +35,7 @@ export const http: Signature = {
       }
       // Bare call: `this` is undefined, and exactly two arguments arrive unless the function asks for `next`.
       try {
-        const result = isApplication ? fn(req, res, nextOf(req, res)) : fn(req, res);
+        const result = isApplication ? fn(req, res, nextOf(req, res, { production })) : fn(req, res);
         if (!isThenable(result)) return conclude(result, declaresResponse, invocation, res);
         Promise.resolve(result).then((value) => conclude(value, declaresResponse, invocation, res), fail);
       } catch (err) {

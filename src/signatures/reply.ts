@@ -119,21 +119,26 @@ function replyFrameworkError(res: Response, err: FrameworkError): void {
   replyProblem(res, status, message, { code, ...(status >= 500 && { headers: failureHeaders("error") }) });
 }
 
+export type NextOptions = Pick<FailureOptions, "production">;
+
 /**
  * `next` as Express gives it: what a mounted application or `res.sendFile` does not answer ends here. An error that
  * states a 4xx status (a missing file) is answered with it, any other is a failure of the function.
  */
-export function nextOf(req: Request, res: Response): (err?: unknown) => void {
+export function nextOf(req: Request, res: Response, options: NextOptions): (err?: unknown) => void {
   const invocation = currentInvocation();
   return (err) => {
     const status = err ? (err as { status?: unknown }).status : 404;
     if (typeof status !== "number" || status < 400 || status > 499) invocation?.fail?.(err);
     else if (!res.headersSent)
-      replyText(res, status, err ? exposedMessage(err, status) : `Cannot ${req.method} ${req.path}`);
+      replyText(res, status, err ? clientText(err, status, options) : `Cannot ${req.method} ${req.path}`);
+    else if (err && !res.writableEnded) res.destroy(); // begun and given up: the client would wait for ever
   };
 }
 
-// http-errors marks messages that are not for clients: the path of a file that is not there.
-function exposedMessage(err: unknown, status: number): string {
-  return (err as { expose?: unknown }).expose === false ? `${STATUS_CODES[status]}` : messageOf(err);
+// http-errors marks what is for clients, and what is not: the path of a file that is not there. In production an error
+// without a mark says nothing either.
+function clientText(err: unknown, status: number, { production }: NextOptions): string {
+  const { expose = !production } = err as { expose?: unknown };
+  return expose ? messageOf(err) : (STATUS_CODES[status] ?? String(status));
 }

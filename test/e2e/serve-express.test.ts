@@ -70,6 +70,21 @@ test("an error with a 4xx status is answered with it", async () => {
   assert.equal(reply.headers["x-google-status"], undefined);
 });
 
+test("in production only what an error marks for clients is told of it", async (t) => {
+  const production = await startFramework(["--target=app"], { project, env: { NODE_ENV: "production" } });
+  t.after(production.stop);
+
+  const silent = await request(`${production.url}/forbidden`);
+  const marked = await request(`${production.url}/bad-query`);
+
+  assert.deepEqual([silent.status, silent.text], [403, "Forbidden"]);
+  assert.deepEqual([marked.status, marked.text], [400, "a is missing"]);
+});
+
+test("an answer that an Express app gives up is broken off", async () => {
+  await assert.rejects(request(`${app.url}/given-up`), { code: "ECONNRESET" });
+});
+
 test("an Express app's own error middleware answers", async (t) => {
   const handling = await startFramework(["--target=handling"], { project });
   t.after(handling.stop);

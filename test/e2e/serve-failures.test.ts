@@ -34,6 +34,7 @@ const crashes: [path: string, text: string | RegExp][] = [
   ["line-break-in-header", /Invalid character in header/],
   ["status-42", /status code/i],
   ["headers-then-throws", "after headers"],
+  ["throws-proxy", "a thrown value of type object that has no text"],
 ];
 
 for (const [path, text] of crashes) {

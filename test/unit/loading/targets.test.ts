@@ -8,6 +8,12 @@ const a = () => "a";
 const b = () => "b";
 const main = () => "main";
 class Greeter {}
+const lazy = {
+  a,
+  get broken() {
+    throw new Error("lazy boom");
+  },
+};
 
 const chosen: [title: string, exported: unknown, target: string | undefined, names: string[]][] = [
   ["one name", { a, b }, "a", ["a"]],
@@ -25,6 +31,16 @@ const chosen: [title: string, exported: unknown, target: string | undefined, nam
   ["a module that is a function, with members", Object.assign(() => "main", { a }), "*", ["default", "a"]],
   ["a CommonJS module imported as ES module", { default: { a }, a }, "*", ["a"]],
   ["a default export that is a name as well", { default: a, a }, "*", ["default"]],
+  ["a method called class", { class: { class() {} }.class }, "class", ["class"]],
+  [
+    "the members of a default export, when there is nothing else",
+    { default: { a, init: b } },
+    "*",
+    ["default.a"],
+  ],
+  ["no members of a default export beside functions", { b, default: { a } }, "*", ["b"]],
+  ["* passes over getters that throw", lazy, "*", ["a"]],
+  ["a name beside getters that throw", lazy, "a", ["a"]],
   ["no target, and one called function", { function: a, b }, undefined, ["function"]],
   ["no target, one function", { a, answer: 42 }, undefined, ["a"]],
   ["no target, one beside the lifecycle", { init: b, shutdown: main, a }, undefined, ["a"]],
@@ -57,6 +73,8 @@ const refused: [title: string, exported: unknown, target: string | undefined, co
     ["* of the lifecycle alone", { init: a }, "*", "FF_TARGET_NOT_FOUND", "no function at all"],
     ["no target, several", { a, b }, undefined, "FF_TARGET_AMBIGUOUS", '"a", "b"'],
     ["no target, the lifecycle alone", { init: a }, undefined, "FF_TARGET_AMBIGUOUS", "no function"],
+    ["a getter that throws", lazy, "broken", "FF_LOAD_FAILED", "lazy boom"],
+    ["a member of a default export", { default: { a } }, "a", "FF_TARGET_NOT_FOUND", '"default.a"'],
     ["a module that is a class", Greeter, undefined, "FF_TARGET_AMBIGUOUS", "no function"],
   ];
 
@@ -83,4 +101,22 @@ test("registered functions come first, with their signature, and one that is exp
       ["a", undefined],
     ],
   );
+});
+
+test("a target that is named reads no other export: a getter may load half of the world", () => {
+  const read: string[] = [];
+  const exported = {
+    get light() {
+      read.push("light");
+      return a;
+    },
+    get heavy() {
+      read.push("heavy");
+      return b;
+    },
+  };
+
+  chooseFunctions(exported, "/index.js", "light");
+
+  assert.deepEqual([...new Set(read)], ["light"]);
 });
