@@ -78,9 +78,9 @@ export class Invocation {
     return this.#abort;
   }
 
-  /** The connection is closed after the answer, where that can still be said. */
-  endConnection(): void {
-    this.#res.shouldKeepAlive = false;
+  /** Where the answer goes; hooks and functions get their own view of it. */
+  get response(): ServerResponse {
+    return this.#res;
   }
 
   /** Aborts the signal, also one that nobody has asked for yet. What its listeners throw belongs to the invocation. */

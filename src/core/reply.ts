@@ -53,6 +53,14 @@ function acceptsOnlyJson(accept: string | undefined): boolean {
   return accept.split(",").every((type) => /^\s*application\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(type));
 }
 
+/** Ends a half-written answer so that it looks broken, not finished: with its connection. */
+export function breakOff(res: ServerResponse): void {
+  res.destroy();
+  if (res.socket !== null) return;
+  // It waits behind another request of its client's. Node forgets it when its turn comes, and the client would wait.
+  res.assignSocket = (socket) => socket.destroySoon();
+}
+
 function reply(
   res: ServerResponse,
   status: number,
@@ -61,7 +69,7 @@ function reply(
   headers: Record<string, string>,
 ): void {
   if (res.headersSent) {
-    res.destroy(); // a half-written answer must look broken, not finished
+    breakOff(res);
     return;
   }
   // What was prepared for another answer does not belong to this one.

@@ -5,6 +5,7 @@ import { frameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { exitCodes, type Lifecycle } from "../core/lifecycle";
 import { logError } from "../core/log";
+import { endConnection } from "./pipelined";
 
 let isInstalled = false;
 
@@ -66,7 +67,7 @@ function failCurrent(event: ErrorEvent, thrown: unknown): boolean {
   if (!invocation) return false;
   // An exception that goes through Node's HTTP parser stops it for good: a pipelined request behind this one would wait
   // for ever (observed on Node 20 to 26).
-  if (event === "uncaughtException") invocation.endConnection();
+  if (event === "uncaughtException") endConnection(invocation.response);
   failInvocation(invocation, thrown);
   return true;
 }

@@ -6,7 +6,7 @@ import { isCloudEvent } from "../core/cloudevent";
 import { type FrameworkError, isFrameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
-import { replyProblem, replyText } from "../core/reply";
+import { breakOff, replyProblem, replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
 import { isStream, isWebResponse, sendStream, sendWebResponse } from "./reply-stream";
 
@@ -98,7 +98,7 @@ export function sendFailure(
   } catch (err) {
     // The function has changed the response so that nothing can be written: the client must not wait for ever.
     logError(err, { function: invocation.function, invocation: invocation.id });
-    res.socket?.destroy();
+    breakOff(res);
   }
 }
 
@@ -132,7 +132,7 @@ export function nextOf(req: Request, res: Response, options: NextOptions): (err?
     if (typeof status !== "number" || status < 400 || status > 499) invocation?.fail?.(err);
     else if (!res.headersSent)
       replyText(res, status, err ? clientText(err, status, options) : `Cannot ${req.method} ${req.path}`);
-    else if (err && !res.writableEnded) res.destroy(); // begun and given up: the client would wait for ever
+    else if (err && !res.writableEnded) breakOff(res); // begun and given up: the client would wait for ever
   };
 }
 

@@ -119,6 +119,24 @@ test("a connection ends after an exception that no try catches, so that no pipel
   assert.match(text, /^Connection: close\r$/m);
 });
 
+test("a half-written answer in line behind another ends the connection when its turn comes", async () => {
+  const get = (path: string) => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+  const text = await converse(framework.port, get("thenable-rejects-null") + get("rejects-after-part") + get("ok"));
+
+  assert.match(text, /^HTTP\/1\.1 500 /);
+  assert.doesNotMatch(text, /first half.*HTTP/s);
+});
+
+test("an exception after the answer ends a connection on which a body is still to come", async () => {
+  const first = "GET /timer-after-answer HTTP/1.1\r\nHost: x\r\n\r\n";
+  const next = "POST /ok HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nx";
+
+  const text = await converse(framework.port, first + next);
+
+  assert.match(text, /^HTTP\/1\.1 200 /);
+});
+
 test("many failures at once each get their own answer", async () => {
   const paths = Array.from({ length: 30 }, (_, index) => crashes[index % crashes.length] as [string, string]);
 
