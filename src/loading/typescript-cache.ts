@@ -1,6 +1,6 @@
 /** What the transformer made, kept in a folder: one file a source, so it grows with the project only. */
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
@@ -38,6 +38,7 @@ export function openCache(chosen = process.env.FF_CACHE_DIR): TransformCache {
         renameSync(draft, entry); // so that nobody reads half of it
       } catch {
         // read-only or full: the next start transforms again
+        removeDraft(draft);
       }
     },
   };
@@ -50,6 +51,15 @@ export function keyOf(...parts: string[]): string {
 
 function entryOf(folder: string, file: string): string {
   return join(folder, `${keyOf(file).slice(0, 40)}.json`);
+}
+
+// Every process has a draft of its own: left behind, they would fill the disk that is full already.
+function removeDraft(draft: string): void {
+  try {
+    rmSync(draft, { force: true });
+  } catch {
+    // the folder cannot be written to
+  }
 }
 
 // Not Node's `recursive`, which never ends where the kernel refuses a folder with ENOENT (below /proc).

@@ -1,6 +1,6 @@
 /** The end of a server: what is in flight is finished, and no client sends into a closed connection. */
 import type { Server, ServerResponse } from "node:http";
-import { Server as NetServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 
 import { abortAll } from "../core/invocation";
 import { log } from "../core/log";
@@ -68,14 +68,22 @@ function finish(
       if (crashed) failOpen(connections, "The process has crashed.");
       for (const socket of connections) socket.destroySoon(); // what is written already still goes out
     }, gracePeriod * 1000);
-    // Not http's own close, which cuts idle connections at once: a client may be sending on one just now.
-    NetServer.prototype.close.call(server, () => {
+    stopAccepting(server, () => {
       clearTimeout(linger);
       clearInterval(idle);
       clearTimeout(deadline);
       resolve();
     });
   });
+}
+
+// http's own close cuts idle connections at once, though a client may be sending on one just now. The one of net cuts
+// none, and leaves the timer that looks at the connections behind: it holds the server for ever.
+function stopAccepting(server: Server, closed: () => void): void {
+  const { closeIdleConnections } = server;
+  server.closeIdleConnections = () => undefined;
+  server.close(closed);
+  server.closeIdleConnections = closeIdleConnections;
 }
 
 // RFC 9112 §9.6: the last answer on a connection says so.

@@ -23,10 +23,11 @@ export interface Metrics {
 }
 
 export function createMetrics({ inFlight }: MetricsOptions): Metrics {
-  const { Gauge, Registry, collectDefaultMetrics } = lazyRequire("prom-client") as typeof Prometheus;
+  const prometheus = lazyRequire("prom-client") as typeof Prometheus;
+  const { Gauge, Registry } = prometheus;
+  const ofProcess = processMetrics(prometheus);
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
   const coldStart = new Gauge({
     name: "faas_coldstart_duration_seconds",
     help: "Seconds from the start of the process until it listened.",
@@ -49,8 +50,19 @@ export function createMetrics({ inFlight }: MetricsOptions): Metrics {
 
   return {
     contentType: registry.contentType,
-    text: async () => `${await registry.metrics()}\n${tally.text()}`,
+    text: async () => [await ofProcess.metrics(), await registry.metrics(), tally.text()].join("\n"),
     started: () => coldStart.set(performance.now() / 1000),
     stop,
   };
+}
+
+let collected: Prometheus.Registry | undefined;
+
+// Once, however often a process serves: what watches the event loop and the garbage collector has no end.
+function processMetrics({ Registry, collectDefaultMetrics }: typeof Prometheus): Prometheus.Registry {
+  if (collected === undefined) {
+    collected = new Registry();
+    collectDefaultMetrics({ register: collected });
+  }
+  return collected;
 }

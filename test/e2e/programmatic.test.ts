@@ -386,6 +386,32 @@ describe("serve()", { concurrency: 3 }, () => {
     assert.equal(code, 0);
   });
 
+  test("what a closed server was made of is let go, however often a process serves", async (t) => {
+    const { stdout } = await runScript(
+      t,
+      `${load}
+      const made = [];
+      (async () => {
+        for (let round = 0; round < 10; round++) {
+          const fn = () => "hello";
+          made.push(new WeakRef(fn));
+          const server = await serve(fn, { port: 0, metrics: true, maxConcurrency: 1 });
+          await server.close();
+        }
+        const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
+        do {
+          await turn(); // what was looked at is held until the next one
+          gc();
+          await turn();
+        } while (made.filter((one) => one.deref()).length > 2); // the last one may still be on the stack
+        console.log("let go");
+      })();`,
+      { env: { NODE_OPTIONS: "--expose-gc", NODE_ENV: "production" } },
+    );
+
+    assert.equal(stdout, "let go\n");
+  });
+
   test("a signal finishes what is in flight in every server, and ends the process with 0", async (t) => {
     const script = await startScript(
       t,

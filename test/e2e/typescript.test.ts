@@ -509,3 +509,16 @@ test("a cache that cannot be written, or holds rubbish, is no error", async (t) 
   if (existsSync("/proc/self"))
     assert.equal(await startsWithTransformer(t, project, { FF_CACHE_DIR: "/proc/nowhere" }), true);
 });
+
+test("what cannot be put into the cache is not left beside it", async (t) => {
+  const project = makeProject(t, { "index.cts": tellsTransformer });
+  const cache = join(project, "cache/typescript");
+  await startsWithTransformer(t, project, { FF_CACHE_DIR: join(project, "cache") });
+  const [entry = ""] = readdirSync(cache);
+  rmSync(join(cache, entry));
+  mkdirSync(join(cache, entry)); // where the entry belongs is something that a file cannot replace
+
+  await startsWithTransformer(t, project, { FF_CACHE_DIR: join(project, "cache") });
+
+  assert.deepEqual(readdirSync(cache), [entry]);
+});
