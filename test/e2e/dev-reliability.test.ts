@@ -8,6 +8,7 @@ import { freePorts, startDev } from "../support/dev";
 import { startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { connectOutside } from "../support/mqtt-client";
 import { startRecorder } from "../support/mqtt-recorder";
+import { isGone, untilGone } from "../support/processes";
 import { asyncFunctionYaml, functionYaml, httpFunctionYaml, makeProject } from "../support/project";
 import { until } from "../support/wait";
 
@@ -26,23 +27,6 @@ async function startProject(
   ]);
   t.after(() => outside.stop());
   return { dev, ready, outside };
-}
-
-const isGone = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
-async function untilGone(pid: number): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!isGone(pid)) {
-    if (Date.now() > deadline) throw new Error(`process ${pid} is still there`);
-    await setTimeout(20); // a poll that leaves the processor to the one it waits for
-  }
 }
 
 test("a function that throws is called again until it succeeds, and only then the message is done", async (t) => {
