@@ -34,7 +34,17 @@ export function createRecord({ function: name, clock, onChange }: RecordOptions)
   const tell = (slot: Slot, error?: ErrorDescription) => {
     const { id, pid, state, address } = slot.status();
     const functions = slot.instance?.functions ?? [];
-    onChange({ function: name, instance: id, state, pid, address, functions, ...(error && { error }) });
+    const ended = error && slot.ended;
+    onChange({
+      function: name,
+      instance: id,
+      state,
+      pid,
+      address,
+      functions,
+      ...(error && { error }),
+      ...(ended !== undefined && { ended }),
+    });
   };
 
   return {

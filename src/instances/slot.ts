@@ -33,6 +33,7 @@ export class Slot implements Place {
   #pid: number | null = null;
   #started: number | undefined;
   #restarts = 0;
+  #ended: string | undefined;
   #hasAnswered = false;
   #stopped: Promise<void> | undefined;
   /** The process, while it is asked to end. */
@@ -53,6 +54,11 @@ export class Slot implements Place {
 
   get address(): string {
     return this.#instance?.address ?? "";
+  }
+
+  /** How its last process ended, when that was ready before. */
+  get ended(): string | undefined {
+    return this.#ended;
   }
 
   get restarts(): number {
@@ -155,6 +161,7 @@ export class Slot implements Place {
   async #runOnce(): Promise<ErrorDescription | undefined> {
     const { function: name, rule, start } = this.#options;
     this.#hasAnswered = false;
+    this.#ended = undefined;
     try {
       this.#instance = await start(this, this.#stopping.signal);
     } catch (err) {
@@ -173,6 +180,7 @@ export class Slot implements Place {
     const how = await this.#instance.ended;
     this.#forgetProcess();
     if (this.#isStopping) return undefined;
+    this.#ended = how;
     rule.ended({ answered: this.#hasAnswered });
     return describeError(frameworkError("FF_INSTANCE_CRASHED", { function: name, how }));
   }

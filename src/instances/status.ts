@@ -59,6 +59,8 @@ export interface InstanceChange {
   functions: readonly ServedFunction[];
   /** Why, when something went wrong. */
   error?: ErrorDescription;
+  /** How its process ended, when it was ready: "exit code 1", "signal SIGKILL". */
+  ended?: string;
 }
 
 const bestFirst: readonly InstanceState[] = ["ready", "starting", "backoff", "failed", "draining"];

@@ -127,6 +127,43 @@ test("the function process may die at any moment: it is started again and the me
   assert.notEqual(reload.data.pid, ready.functions[0]?.pid);
 });
 
+test("a function that ends five times in a row before it answers is not started again, and its message is kept", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `import { existsSync, writeFileSync } from "node:fs";
+      if (existsSync("broken")) process.exit(5);
+      export const relay = () => { writeFileSync("broken", ""); process.exit(6); };`,
+  });
+
+  await outside.publish("in", '"kept"');
+  const { data, function: name } = await dev.next(
+    "error",
+    ({ data }) => data.code === "FF_INSTANCE_CRASH_LOOP",
+  );
+  const code = await dev.stop("SIGTERM");
+
+  assert.equal(name, "relay");
+  assert.match(data.message, /"relay" has ended 5 times in a row/);
+  assert.deepEqual(
+    dev
+      .all("error")
+      .map((error) => `${error.data.code} ${/exit code \d/.exec(error.data.message)?.[0] ?? ""}`),
+    [
+      "FF_INSTANCE_CRASHED exit code 6",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_CRASH_LOOP ",
+    ],
+  );
+  assert.deepEqual(
+    dev.all("delivery").filter(({ data }) => data.outcome === "ack"),
+    [],
+  );
+  assert.equal(code, 0);
+});
+
 test("SIGTERM finishes what is in flight, acknowledges it, and leaves no process", async (t) => {
   const { dev, ready, outside } = await startProject(t, {
     ...relay,
