@@ -233,7 +233,7 @@ export class Pool {
     }
     this.#record.noteChange(slot, error);
     if (error && generation.rule.isCrashLoop)
-      this.#record.noteTrouble(slot, crashLoopOf(this.#options.function, generation));
+      this.#record.noteCrashLoop(slot, crashLoopOf(this.#options.function, generation), error);
     const refusal = this.#slots.hasReady ? undefined : this.#refusal();
     if (refusal) this.#leases.refuseAll(() => refusal);
     if (error && this.#outgoing().includes(slot)) this.#retire([slot]); // it is going to be replaced anyway

@@ -1,5 +1,6 @@
 /** What is counted, remembered and told of one function's instances. */
 import type { Clock } from "../core/clock";
+import type { FrameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
 import type { LeaseResult } from "./leases";
 import type { Slot } from "./slot";
@@ -16,12 +17,12 @@ export interface InstanceRecord {
   readonly lastError: FunctionStatus["lastError"];
   /** Errors of before say nothing any more. */
   forgetErrors(): void;
-  noteError(error: unknown): void;
+  noteError(error: FrameworkError): void;
   noteRequest(result: LeaseResult): void;
   /** Counts the change of an instance, and tells it. */
   noteChange(slot: Slot, error?: ErrorDescription): void;
-  /** Remembers what concerns more than this instance, and tells it with it. */
-  noteTrouble(slot: Slot, error: unknown): void;
+  /** It was once too often: tells it after the change, and remembers what happened the last time with it. */
+  noteCrashLoop(slot: Slot, error: FrameworkError, lastTime: ErrorDescription): void;
 }
 
 export function createRecord({ function: name, clock, onChange }: RecordOptions): InstanceRecord {
@@ -68,9 +69,10 @@ export function createRecord({ function: name, clock, onChange }: RecordOptions)
       if (error) remember(error);
       tell(slot, error);
     },
-    noteTrouble(slot, error) {
-      remember(describeError(error));
-      tell(slot, describeError(error));
+    noteCrashLoop(slot, error, lastTime) {
+      const described = describeError(error);
+      remember({ ...described, message: `${described.message} ${lastTime.message}` });
+      tell(slot, described);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The UNIX sockets that instances listen on: files in a folder that nobody else can look into. */
-import { mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -20,7 +20,8 @@ export function createSocketFolder(): SocketFolder {
   let count = 0;
   return {
     next() {
-      folder ??= mkdtempSync(join(shortTemp(), name)); // mkdtemp(3): mode 0700
+      // Temp folders are swept now and then. mkdtemp(3): mode 0700.
+      if (folder === undefined || !existsSync(folder)) folder = mkdtempSync(join(shortTemp(), name));
       return join(folder, `${++count}.sock`);
     },
     remove() {
