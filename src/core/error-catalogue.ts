@@ -338,7 +338,6 @@ export const catalogue = {
     hint: (d: { function: string; known: string[] }) => didYouMean(d.function, d.known),
   },
   FF_INSTANCE_SCALE: {
-    status: 422,
     message: (d: { function: string; instances: number; max: number }) =>
       `The function "${d.function}" may have 0 to ${d.max} instances, not ${d.instances}.`,
   },
