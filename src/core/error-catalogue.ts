@@ -309,6 +309,42 @@ export const catalogue = {
     message: (d: { function: string; how: string }) =>
       `The process of function "${d.function}" ended with ${d.how}.`,
   },
+  FF_INSTANCE_CRASH_LOOP: {
+    status: 503,
+    message: (d: { function: string; deaths: number }) =>
+      `The function "${d.function}" has ended ${d.deaths} times in a row before it answered anything.`,
+    hint: () => "Look at its output and at the errors before this one.",
+  },
+  FF_INSTANCE_LOAD_FAILED: {
+    status: 503,
+    message: (d: { function: string; code: string }) =>
+      `The function "${d.function}" cannot be started: ${d.code}.`,
+    hint: () => "It is started again when it is changed, or asked to restart.",
+  },
+  FF_INSTANCE_QUEUE_FULL: {
+    status: 503,
+    message: (d: { function: string; limit: number }) =>
+      `${d.limit} requests wait for the function "${d.function}" already.`,
+  },
+  FF_INSTANCE_QUEUE_TIMEOUT: {
+    status: 503,
+    message: (d: { function: string; seconds: number }) =>
+      `No instance of the function "${d.function}" had a place for the request within ${d.seconds} s.`,
+  },
+  FF_INSTANCE_UNKNOWN_FUNCTION: {
+    status: 503,
+    message: (d: { function: string; known: string[] }) =>
+      `No function "${d.function}" runs here. Those that run: ${listed(d.known)}.`,
+    hint: (d: { function: string; known: string[] }) => didYouMean(d.function, d.known),
+  },
+  FF_INSTANCE_SCALE: {
+    message: (d: { function: string; instances: number; max: number }) =>
+      `The function "${d.function}" may have 0 to ${d.max} instances, not ${d.instances}.`,
+  },
+  FF_INSTANCE_ENV_FILE: {
+    message: (d: { function: string; file: string; why: string }) =>
+      `The environment file "${d.file}" of function "${d.function}" cannot be read: ${d.why}.`,
+  },
   FF_BROKER_UNREACHABLE: {
     message: (d: { component: string; address: string; why: string }) =>
       `The broker ${d.address} of component "${d.component}" cannot be reached: ${d.why}.`,

@@ -19,6 +19,8 @@ export interface FrameworkErrorOptions {
   /** What went wrong below; its message is shown, its stack only when it is the user's own. */
   cause?: unknown;
   place?: Place | undefined;
+  /** Seconds after which it is worth another try. */
+  retryAfter?: number | undefined;
 }
 
 const brand = Symbol.for("openfunction.functions-framework/error");
@@ -31,15 +33,19 @@ export class FrameworkError extends Error {
   /** HTTP status when it is answered to a client; undefined where it never is. */
   readonly status: number | undefined;
   readonly place: Place | undefined;
+  /** Seconds after which it is worth another try; undefined where nobody can say. */
+  readonly retryAfter: number | undefined;
   readonly [brand] = true;
 
-  constructor(message: string, code: ErrorCode, { cause, place }: FrameworkErrorOptions, hint?: string) {
+  constructor(message: string, code: ErrorCode, options: FrameworkErrorOptions, hint?: string) {
+    const { cause, place, retryAfter } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.name = "FrameworkError";
     this.code = code;
     this.hint = hint;
     this.status = (catalogue[code] as { status?: number }).status;
     this.place = place;
+    this.retryAfter = retryAfter;
   }
 }
 

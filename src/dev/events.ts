@@ -28,9 +28,9 @@ export interface ReadyData {
 /** What each event carries. */
 export interface DevEvents {
   ready: ReadyData;
-  invocation: Omit<InvocationNews, "function">;
-  delivery: Omit<DeliveryNews, "function">;
-  send: Omit<SendNews, "function">;
+  invocation: Omit<InvocationNews, "function" | "instance">;
+  delivery: Omit<DeliveryNews, "function" | "instance">;
+  send: Omit<SendNews, "function" | "instance">;
   /** `bytes` is what was written, for the screen; lines of `--json` have the text. */
   log: { stream: "stdout" | "stderr"; text: string; bytes?: Buffer };
   reload: { reason: string; files: string[]; pid: number; ms: number };

@@ -1,17 +1,15 @@
-/** One function of a session: its sidecar, its process, and a new process when that one ends. */
+/** One function of a session: its sidecar, and what becomes of its process, which the supervisor owns. */
 import { resolve } from "node:path";
 import { StringDecoder } from "node:string_decoder";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { createBackoff } from "../core/backoff";
-import { asFrameworkError, type FrameworkError, frameworkError } from "../core/errors";
-import { background } from "../core/lifecycle";
-import { describeError, type ErrorDescription, log, logSettings } from "../core/log";
+import { type FrameworkError, frameworkError } from "../core/errors";
+import { describeError, type ErrorDescription, logSettings } from "../core/log";
 import { findPort, type PortOptions, type PortWish } from "../core/ports";
-import { type Instance, InstanceStartError, startInstance } from "../instances/instance";
+import { InstanceStartError } from "../instances/instance";
+import type { FunctionSpec } from "../instances/spec";
+import type { InstanceChange } from "../instances/status";
 import { type Runtime, startRuntime } from "../local/runtime";
-import { type NewsItem, publishItem } from "../telemetry/channels";
-import type { Emit } from "./events";
+import type { DevEvents, Emit } from "./events";
 import type { FunctionPlan } from "./plan";
 
 export interface FunctionRunOptions {
@@ -24,10 +22,6 @@ export interface FunctionRunOptions {
   /** Seconds. */
   gracePeriod: number;
   emit: Emit;
-  /** Settled when there is room for more output; undefined when there is room now. */
-  room: () => Promise<unknown> | undefined;
-  /** Stops it, while it starts too. */
-  signal: AbortSignal;
 }
 
 export interface FunctionRun {
@@ -35,116 +29,91 @@ export interface FunctionRun {
   url: string;
   /** Undefined for a function that uses no component. */
   runtime: Runtime | undefined;
-  /** The process now. */
-  instance(): Instance;
-  /** Finishes what is in flight. */
-  stop(): Promise<void>;
+  /** What the supervisor is to run. */
+  spec: FunctionSpec;
+  /** Resolves when its first process is ready. Error: InstanceStartError, when that did not come up. */
+  ready: Promise<void>;
+  /** The process that was ready last. */
+  instance(): Pick<InstanceChange, "pid" | "functions"> | undefined;
+  /** A process listens: its deliveries begin. */
+  attach(): Promise<void>;
+  /** Deliveries wait; those in flight still have the sidecar for their sends. */
+  detach(): void;
+  noteChange(change: InstanceChange): void;
+  noteOutput(stream: "stdout" | "stderr", bytes: Buffer): void;
+  /** The sidecar ends. */
+  close(): Promise<void>;
 }
 
-/** The rule of a restart: 250 ms doubling to 30 s, from the start again once it has answered. */
-const restartRule = { initial: 250, factor: 2, max: 30_000 };
-
-/** Resolves when it is ready. Nothing is left running when it fails: FF_*, or InstanceStartError. */
-export async function runFunction(options: FunctionRunOptions): Promise<FunctionRun> {
-  const { plan, ports, onMoved, env, gracePeriod, emit, signal } = options;
-  const stopping = new AbortController();
-  const pause = createBackoff(restartRule);
+/** Starts the sidecar and chooses the port; the process is the supervisor's to start. Nothing is left when it fails: FF_*. */
+export async function prepareFunction(options: FunctionRunOptions): Promise<FunctionRun> {
+  const { plan, ports, onMoved, gracePeriod, emit } = options;
   const runtime = plan.components.length > 0 ? await startSidecar(options) : undefined;
-  let current: Instance | undefined;
-  let stopped: Promise<void> | undefined;
-
-  const stop = () => {
-    stopped ??= finish();
-    return stopped;
-  };
-
-  async function finish(): Promise<void> {
-    stopping.abort(new Error("the function is stopped"));
-    runtime?.detach(); // no new deliveries; those in flight still need the sidecar for their sends
-    await current?.stop(gracePeriod);
+  const port = await findPort(ports.http, { onMoved }).catch(async (err) => {
     await runtime?.stop();
-  }
-
-  /** A process that is ready and gets its deliveries, or none. */
-  async function startProcess(port: number): Promise<Instance> {
-    const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
-    const instance = await startInstance(
-      {
-        function: plan.name,
-        folder: plan.folder,
-        env: environmentOf(plan, env, port, runtime),
-        listen: `tcp:127.0.0.1:${port}`,
-      },
-      {
-        onNews(item) {
-          if (item.channel === "invocation") pause.reset();
-          publishItem({ ...item, data: { ...item.data, function: plan.name } } as NewsItem);
-        },
-        onDropped: (count) =>
-          log.warn(`${count} news of "${plan.name}" were dropped: it makes more than can be told.`),
-        onOutput(stream, bytes) {
-          emit("log", { stream, text: decoders[stream].write(bytes), bytes }, plan.name);
-          return options.room();
-        },
-      },
-      stopping.signal,
-    );
-    try {
-      current = instance;
-      await runtime?.attach(`http://127.0.0.1:${port}`);
-      return instance;
-    } catch (err) {
-      await instance.stop(0);
-      throw err;
-    }
-  }
-
-  // The one owner of the process: waits for its end, and starts another. Messages wait at the runtime meanwhile.
-  async function keepRunning(port: number, first: Instance): Promise<void> {
-    for (let instance: Instance | undefined = first; instance; ) {
-      const how: string = await instance.ended;
-      if (stopping.signal.aborted) return;
-      runtime?.detach();
-      emit(
-        "error",
-        describeError(frameworkError("FF_INSTANCE_CRASHED", { function: plan.name, how })),
-        plan.name,
-      );
-      instance = await startAgain(port, how);
-    }
-  }
-
-  async function startAgain(port: number, reason: string): Promise<Instance | undefined> {
-    const begin = performance.now();
-    while (!stopping.signal.aborted) {
-      try {
-        await sleep(pause.next(), undefined, { signal: stopping.signal });
-        const instance = await startProcess(port);
-        emit("reload", { reason, files: [], pid: instance.pid, ms: performance.now() - begin }, plan.name);
-        return instance;
-      } catch (err) {
-        if (!stopping.signal.aborted) emit("error", failureOf(err), plan.name);
-      }
-    }
-    return undefined;
-  }
-
-  signal.addEventListener("abort", () => background(stop()), { once: true });
-  try {
-    signal.throwIfAborted();
-    const port = await findPort(ports.http, { onMoved });
-    stopping.signal.throwIfAborted();
-    background(keepRunning(port, await startProcess(port)));
-    return { plan, url: `http://127.0.0.1:${port}/`, runtime, instance: () => current as Instance, stop };
-  } catch (err) {
-    await stop();
     throw err;
-  }
+  });
+  const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
+  const first = createFirst();
+  let current: InstanceChange | undefined;
+  let ended: { how: string; at: number } | undefined;
+
+  return {
+    plan,
+    url: `http://127.0.0.1:${port}/`,
+    runtime,
+    spec: {
+      name: plan.name,
+      folder: plan.folder,
+      env: environmentOf(plan, port, runtime),
+      listen: `tcp:127.0.0.1:${port}`,
+      min: 1,
+      max: 1,
+      startTimeout: 60,
+      grace: gracePeriod,
+      afterCrashLoop: "stop",
+    },
+    ready: first.settled,
+    instance: () => current,
+    attach: async () => runtime?.attach(`http://127.0.0.1:${port}`),
+    detach: () => runtime?.detach(),
+    noteChange(change) {
+      const { state, error } = change;
+      if (state === "ready") {
+        current = change;
+        if (ended) emit("reload", reloadOf(change, ended), plan.name);
+        ended = undefined;
+        return first.succeed();
+      }
+      runtime?.detach();
+      if (state === "draining") first.fail(describeError(stoppedError(plan.name)));
+      if (!error) return;
+      if (!current) return first.fail(error); // told by whoever waits for it
+      ended ??= { how: change.ended ?? error.code, at: performance.now() };
+      emit("error", error, plan.name);
+    },
+    noteOutput: (stream, bytes) =>
+      emit("log", { stream, text: decoders[stream].write(bytes), bytes }, plan.name),
+    close: async () => runtime?.stop(),
+  };
 }
 
-/** How a failure is told: a worker's own words, or the error's. */
-export function failureOf(err: unknown): ErrorDescription {
-  return err instanceof InstanceStartError ? err.failure : describeError(asFrameworkError(err));
+function createFirst() {
+  let succeed: () => void = () => undefined;
+  let fail: (failure: ErrorDescription) => void = () => undefined;
+  const settled = new Promise<void>((resolve, reject) => {
+    succeed = resolve;
+    fail = (failure) => reject(new InstanceStartError(failure));
+  });
+  settled.catch(() => undefined); // who waits for it may not have come yet
+  return { settled, succeed, fail };
+}
+
+const stoppedError = (name: string) =>
+  frameworkError("FF_INSTANCE_EXITED", { function: name, how: "a stop" });
+
+function reloadOf({ pid }: InstanceChange, { how, at }: { how: string; at: number }): DevEvents["reload"] {
+  return { reason: how, files: [], pid: pid ?? 0, ms: performance.now() - at };
 }
 
 function startSidecar({
@@ -172,19 +141,15 @@ function startSidecar({
   });
 }
 
-/** The shell's environment, then the CR's params, then ours. */
-function environmentOf(
-  { env: own, folder }: FunctionPlan,
-  shell: NodeJS.ProcessEnv,
-  port: number,
-  runtime: Runtime | undefined,
-) {
+/** What the environment of every function begins with: the shell's, then how `dev` writes its own lines. */
+export function sharedEnvironment(shell: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { format, level, verbose } = logSettings();
+  return { ...shell, FF_LOG_FORMAT: format, FF_LOG_LEVEL: level, FF_VERBOSE: String(verbose) };
+}
+
+/** The CR's params, then ours. */
+function environmentOf({ env: own, folder }: FunctionPlan, port: number, runtime: Runtime | undefined) {
   return {
-    ...shell,
-    FF_LOG_FORMAT: format,
-    FF_LOG_LEVEL: level,
-    FF_VERBOSE: String(verbose),
     ...own,
     FUNCTION_SOURCE: resolve(folder, own.FUNCTION_SOURCE ?? "."),
     PORT: String(port),

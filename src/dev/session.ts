@@ -1,10 +1,12 @@
 /** One run of `dev`: the embedded broker, the functions, the news, and their end. */
+import { background } from "../core/lifecycle";
 import { describeError, logError } from "../core/log";
 import type { PortWish } from "../core/ports";
+import { createSupervisor } from "../instances/supervisor";
 import { startBroker } from "../local/broker";
 import { listen } from "../telemetry/channels";
 import type { Emit, ReadyBroker, ReadyFunction } from "./events";
-import { type FunctionRun, type FunctionRunOptions, runFunction } from "./function-run";
+import { type FunctionRun, prepareFunction, sharedEnvironment } from "./function-run";
 import type { Plan } from "./plan";
 
 export interface SessionOptions {
@@ -15,7 +17,8 @@ export interface SessionOptions {
   gracePeriod: number;
   env: NodeJS.ProcessEnv;
   emit: Emit;
-  room: FunctionRunOptions["room"];
+  /** Settled when there is room for more output; undefined when there is room now. */
+  room: () => Promise<unknown> | undefined;
 }
 
 export interface Session {
@@ -38,7 +41,16 @@ export function startSession({
 }: SessionOptions): Session {
   const closers = [forwardNews(emit)];
   const stopping = new AbortController();
-  const runs: FunctionRun[] = [];
+  const runs = new Map<string, FunctionRun>();
+  const supervisor = createSupervisor({
+    env: sharedEnvironment(env),
+    admit: async ({ function: name }) => runs.get(name)?.attach(),
+    onChange: (change) => runs.get(change.function)?.noteChange(change),
+    onOutput({ function: name }, stream, chunk) {
+      runs.get(name)?.noteOutput(stream, chunk);
+      return room();
+    },
+  });
   let stopped: Promise<void> | undefined;
 
   async function start(): Promise<void> {
@@ -62,7 +74,7 @@ export function startSession({
         http: functionPlan === firstServed(plan) ? ports.http : anyPort("--port"),
         dapr: functionPlan === firstWithSidecar(plan) ? ports.dapr : anyPort("--dapr-port"),
       };
-      const run = await runFunction({
+      const run = await prepareFunction({
         plan: functionPlan,
         ports: own,
         onMoved,
@@ -70,24 +82,27 @@ export function startSession({
         env,
         gracePeriod,
         emit,
-        room,
-        signal: stopping.signal,
       });
-      runs.push(run);
+      runs.set(functionPlan.name, run);
+      if (stopping.signal.aborted) return;
+      background(supervisor.apply([...runs.values()].map(({ spec }) => spec)));
+      await run.ready;
     }
     if (stopping.signal.aborted) return;
     emit("ready", {
       gateway: null,
       control: null,
-      functions: runs.map(describeFunction),
-      brokers: describeBrokers(runs, mode),
+      functions: [...runs.values()].map(describeFunction),
+      brokers: describeBrokers([...runs.values()], mode),
     });
   }
 
   // The functions side by side, so that one grace period is enough for all; then what they used.
   async function closeAll(): Promise<void> {
+    for (const run of runs.values()) run.detach();
+    await supervisor.stop(gracePeriod);
     await ready.catch(() => undefined);
-    await Promise.all(runs.map((run) => run.stop().catch(logError)));
+    await Promise.all([...runs.values()].map((run) => run.close().catch(logError)));
     for (let close = closers.pop(); close; close = closers.pop()) await close().catch(logError);
   }
 
@@ -118,9 +133,9 @@ function firstWithSidecar({ functions }: Plan) {
 
 function forwardNews(emit: Emit): () => Promise<void> {
   const stops = [
-    listen("invocation", ({ function: name, ...data }) => emit("invocation", data, name)),
-    listen("delivery", ({ function: name, ...data }) => emit("delivery", data, name)),
-    listen("send", ({ function: name, ...data }) => emit("send", data, name)),
+    listen("invocation", ({ function: name, instance: _, ...data }) => emit("invocation", data, name)),
+    listen("delivery", ({ function: name, instance: _, ...data }) => emit("delivery", data, name)),
+    listen("send", ({ function: name, instance: _, ...data }) => emit("send", data, name)),
   ];
   return async () => {
     for (const stop of stops) stop();
@@ -128,9 +143,9 @@ function forwardNews(emit: Emit): () => Promise<void> {
 }
 
 function describeFunction({ plan, url, runtime, instance }: FunctionRun): ReadyFunction {
-  const { pid, functions } = instance();
+  const { pid, functions } = instance() ?? {};
   const sidecar = runtime ? `http://127.0.0.1:${runtime.port}` : null;
-  return { name: plan.name, signature: functions[0]?.signature ?? "", url, pid, sidecar };
+  return { name: plan.name, signature: functions?.[0]?.signature ?? "", url, pid: pid ?? 0, sidecar };
 }
 
 /** Every component, once: two functions may share one. */

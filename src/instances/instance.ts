@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
-import { frameworkError } from "../core/errors";
+import { asFrameworkError, frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
 import type { ServedFunction } from "../serving/options";
 import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
@@ -15,13 +15,17 @@ export interface InstanceSpec {
   folder: string;
   /** The whole environment of the process. */
   env: NodeJS.ProcessEnv;
-  /** `tcp:HOST:PORT` or `unix:PATH`. Default: any port of loopback. */
-  listen?: string;
+  /** `unix:PATH` or `tcp:HOST:PORT`; port 0 is any free one. */
+  listen: string;
+  /** Options of node itself. */
+  execArgv?: readonly string[];
   /** Seconds until it must be ready. Default 60. */
   startTimeout?: number;
 }
 
 export interface InstanceEvents {
+  /** The process exists, and loads. */
+  onSpawn?(pid: number): void;
   onNews(item: NewsItem): void;
   /** So many news were lost because they came too fast. */
   onDropped(count: number): void;
@@ -43,11 +47,19 @@ export interface Instance {
 /** A process that could not start; what it says of it is the user's to read. */
 export class InstanceStartError extends Error {
   readonly failure: ErrorDescription;
+  /** The worker itself said that it cannot: another start would say the same. */
+  readonly isFinal: boolean;
 
-  constructor(failure: ErrorDescription) {
+  constructor(failure: ErrorDescription, { isFinal = false } = {}) {
     super(failure.message);
     this.failure = failure;
+    this.isFinal = isFinal;
   }
+}
+
+/** How a failure is told: a worker's own words, or the error's. */
+export function failureOf(err: unknown): ErrorDescription {
+  return err instanceof InstanceStartError ? err.failure : describeError(asFrameworkError(err));
 }
 
 /** Resolves when it is ready. Error: InstanceStartError; nothing of it is left running then. */
@@ -59,8 +71,8 @@ export async function startInstance(
   signal?.throwIfAborted();
   const child = fork(join(__dirname, "worker.js"), [], {
     cwd: spec.folder,
-    env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen ?? "tcp:127.0.0.1:0" },
-    execArgv: [],
+    env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen },
+    execArgv: [...(spec.execArgv ?? [])],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     serialization: "json",
   });
@@ -73,6 +85,7 @@ export async function startInstance(
       void room.finally(() => stream.resume());
     });
   }
+  if (child.pid !== undefined) events.onSpawn?.(child.pid);
   const ended = endOf(child);
   try {
     const { address, functions } = await readyMessage(child, ended, spec, events, signal);
@@ -142,7 +155,7 @@ function readyMessage(
       settle();
       if (message.type === "ready") return resolve(message);
       const { type: _, ...failure } = message;
-      refuse(failure);
+      reject(new InstanceStartError(failure, { isFinal: true }));
     });
   });
 }

@@ -1,7 +1,18 @@
 /** A thread of a worker: when the parent is gone, it ends a process that does not end itself. */
 import { parentPort, workerData } from "node:worker_threads";
 
-const { parent, grace } = workerData as { parent: number; grace: number };
+import { removeSocket } from "./sockets";
+
+export interface WatchdogData {
+  /** Process id of the parent. */
+  parent: number;
+  /** Milliseconds that a process which still answers has for its drain. */
+  grace: number;
+  /** Path of the UNIX socket that is left behind by a kill. */
+  socket: string | undefined;
+}
+
+const { parent, grace, socket } = workerData as WatchdogData;
 const pollEvery = 500; // ms
 const answerWithin = 1_000;
 
@@ -18,5 +29,6 @@ const poll = setInterval(() => {
 }, pollEvery);
 
 function kill(): void {
+  if (socket !== undefined) removeSocket(socket);
   process.kill(process.pid, "SIGKILL");
 }

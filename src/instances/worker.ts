@@ -1,6 +1,7 @@
 /** The main of a child process: serves one function where its parent says, and never outlives the parent. */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+
 import { asFrameworkError } from "../core/errors";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
 import { configureLog, describeError, logError, throwProblems } from "../core/log";
@@ -9,6 +10,8 @@ import { serveFromFlags } from "../serving/from-flags";
 import type { ListenAddress } from "../serving/listen";
 import { channelNames, listen } from "../telemetry/channels";
 import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
+import { removeSocket } from "./sockets";
+import type { WatchdogData } from "./watchdog";
 
 const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
@@ -18,29 +21,35 @@ async function main(): Promise<void> {
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  const address = listenAddress(process.env.FF_LISTEN);
+  const socket = "path" in address ? address.path : undefined;
   let grace: number | undefined;
   process.on("message", (message: ParentMessage) => {
     if (message.type !== "drain") return;
     grace = message.grace;
     void lifecycle.stop("the parent asked for it");
   });
-  process.on("disconnect", () => void lifecycle.stop("the parent is gone"));
-  if (!process.connected) return lifecycle.stop("the parent is gone");
+  const onOrphaned = () => {
+    if (socket !== undefined) process.once("exit", () => removeSocket(socket));
+    void lifecycle.stop("the parent is gone");
+  };
+  process.on("disconnect", onOrphaned);
+  if (!process.connected) return onOrphaned();
   try {
     const flags = readServeFlags([], process.env);
     const { values, problems } = flags;
     configureLog(logSettingsOf("serve", values));
     throwProblems(problems);
-    startWatchdog(values["grace-period"], lifecycle); // before the user's module, which may block for ever
+    startWatchdog({ grace: values["grace-period"] * 1000, socket, onOrphaned }); // before the user's module, which may block for ever
     passNewsOn(lifecycle);
-    const { address, functions } = await serveFromFlags({
+    const running = await serveFromFlags({
       flags,
       lifecycle,
       env: process.env,
-      address: listenAddress(process.env.FF_LISTEN),
+      address,
       gracePeriod: () => grace ?? values["grace-period"],
     });
-    tell({ type: "ready", address, functions: [...functions] });
+    tell({ type: "ready", address: running.address, functions: [...running.functions] });
   } catch (err) {
     tell({ type: "failed", ...describeError(asFrameworkError(err)) }, () =>
       process.exit(exitCodes.cannotStart),
@@ -67,6 +76,7 @@ function passNewsOn(lifecycle: Lifecycle): void {
   let timer: NodeJS.Timeout | undefined;
 
   const flush = () => {
+    clearTimeout(timer);
     timer = undefined;
     if (items.length === 0) return;
     tell({ type: "news", items, ...(dropped > 0 && { dropped }) });
@@ -80,8 +90,9 @@ function passNewsOn(lifecycle: Lifecycle): void {
       timer ??= setTimeout(flush, batchEvery);
     });
   }
+  // What the last 20 ms brought also gets out when the user's code ends the process: a write to the channel is tried at once.
+  process.once("exit", flush);
   lifecycle.onStop(async () => {
-    clearTimeout(timer);
     flush();
     await new Promise<void>((resolve) =>
       process.connected
@@ -92,13 +103,17 @@ function passNewsOn(lifecycle: Lifecycle): void {
 }
 
 // A blocked event loop cannot see that the parent is gone: a thread looks for it.
-function startWatchdog(gracePeriod: number, lifecycle: Lifecycle): void {
-  const thread = new Worker(join(__dirname, "watchdog.js"), {
-    workerData: { parent: Number(process.env.FF_PARENT_PID ?? process.ppid), grace: gracePeriod * 1000 },
-  });
+function startWatchdog({
+  grace,
+  socket,
+  onOrphaned,
+}: Omit<WatchdogData, "parent"> & { onOrphaned: () => void }): void {
+  const parent = Number(process.env.FF_PARENT_PID ?? process.ppid);
+  const workerData: WatchdogData = { parent, grace, socket };
+  const thread = new Worker(join(__dirname, "watchdog.js"), { workerData });
   thread.on("message", () => {
     thread.postMessage("alive");
-    void lifecycle.stop("the parent is gone");
+    onOrphaned();
   });
   thread.on("error", logError);
   thread.unref();

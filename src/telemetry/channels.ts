@@ -7,9 +7,15 @@ import { channel } from "node:diagnostics_channel";
 /** `ok` and `error` for HTTP; `ack`, `retry` and `drop` for deliveries. */
 export type Outcome = "ok" | "error" | "ack" | "retry" | "drop";
 
-export interface InvocationNews {
-  id: string;
+/** What all news has. */
+interface AnyNews {
   function: string;
+  /** Id of the instance, when it comes from another process. */
+  instance?: string;
+}
+
+export interface InvocationNews extends AnyNews {
+  id: string;
   signature: string;
   trigger: string;
   /** Milliseconds from arrival to answer. */
@@ -20,8 +26,7 @@ export interface InvocationNews {
   error?: string;
 }
 
-export interface SendNews {
-  function: string;
+export interface SendNews extends AnyNews {
   /** Id of the invocation that sent. */
   invocation: string;
   output: string;
@@ -31,8 +36,7 @@ export interface SendNews {
   status?: number;
 }
 
-export interface DeliveryNews {
-  function: string;
+export interface DeliveryNews extends AnyNews {
   id: string;
   component: string;
   topic: string;

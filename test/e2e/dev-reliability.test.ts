@@ -8,6 +8,7 @@ import { freePorts, startDev } from "../support/dev";
 import { startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { connectOutside } from "../support/mqtt-client";
 import { startRecorder } from "../support/mqtt-recorder";
+import { isGone, untilGone } from "../support/processes";
 import { asyncFunctionYaml, functionYaml, httpFunctionYaml, makeProject } from "../support/project";
 import { until } from "../support/wait";
 
@@ -26,23 +27,6 @@ async function startProject(
   ]);
   t.after(() => outside.stop());
   return { dev, ready, outside };
-}
-
-const isGone = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
-async function untilGone(pid: number): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!isGone(pid)) {
-    if (Date.now() > deadline) throw new Error(`process ${pid} is still there`);
-    await setTimeout(20); // a poll that leaves the processor to the one it waits for
-  }
 }
 
 test("a function that throws is called again until it succeeds, and only then the message is done", async (t) => {
@@ -141,6 +125,43 @@ test("the function process may die at any moment: it is started again and the me
   assert.equal(outside.received[0]?.text, '"kept"');
   assert.equal(dev.all("error")[0]?.data.code, "FF_INSTANCE_CRASHED");
   assert.notEqual(reload.data.pid, ready.functions[0]?.pid);
+});
+
+test("a function that ends five times in a row before it answers is not started again, and its message is kept", async (t) => {
+  const { dev, outside } = await startProject(t, {
+    ...relay,
+    "index.mjs": `import { existsSync, writeFileSync } from "node:fs";
+      if (existsSync("broken")) process.exit(5);
+      export const relay = () => { writeFileSync("broken", ""); process.exit(6); };`,
+  });
+
+  await outside.publish("in", '"kept"');
+  const { data, function: name } = await dev.next(
+    "error",
+    ({ data }) => data.code === "FF_INSTANCE_CRASH_LOOP",
+  );
+  const code = await dev.stop("SIGTERM");
+
+  assert.equal(name, "relay");
+  assert.match(data.message, /"relay" has ended 5 times in a row/);
+  assert.deepEqual(
+    dev
+      .all("error")
+      .map((error) => `${error.data.code} ${/exit code \d/.exec(error.data.message)?.[0] ?? ""}`),
+    [
+      "FF_INSTANCE_CRASHED exit code 6",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_EXITED exit code 5",
+      "FF_INSTANCE_CRASH_LOOP ",
+    ],
+  );
+  assert.deepEqual(
+    dev.all("delivery").filter(({ data }) => data.outcome === "ack"),
+    [],
+  );
+  assert.equal(code, 0);
 });
 
 test("SIGTERM finishes what is in flight, acknowledges it, and leaves no process", async (t) => {

@@ -1,0 +1,46 @@
+/** The UNIX sockets that instances listen on: files in a folder that nobody else can look into. */
+import { existsSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export interface SocketFolder {
+  /** A path that was not used before; the folder is made with the first one. */
+  next(): string;
+  /** With all that is in it. Twice is fine. */
+  remove(): void;
+}
+
+// sockaddr_un has 104 bytes on macOS and 108 on Linux, the final zero included.
+const longest = 103;
+const name = "ff-";
+const restOfPath = "/ff-XXXXXX/123456.sock".length;
+
+export function createSocketFolder(): SocketFolder {
+  let folder: string | undefined;
+  let count = 0;
+  return {
+    next() {
+      // Temp folders are swept now and then. mkdtemp(3): mode 0700.
+      if (folder === undefined || !existsSync(folder)) folder = mkdtempSync(join(shortTemp(), name));
+      return join(folder, `${++count}.sock`);
+    },
+    remove() {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+      folder = undefined;
+    },
+  };
+}
+
+/** For a worker whose parent cannot tidy up any more; the last of them removes the folder. */
+export function removeSocket(path: string): void {
+  try {
+    rmSync(path, { force: true });
+    rmdirSync(dirname(path));
+  } catch {
+    // Another worker still listens there, or was faster.
+  }
+}
+
+function shortTemp(): string {
+  return Buffer.byteLength(tmpdir()) + restOfPath > longest ? "/tmp" : tmpdir();
+}
