@@ -122,7 +122,10 @@ test("a connection ends after an exception that no try catches, so that no pipel
 test("a half-written answer in line behind another ends the connection when its turn comes", async () => {
   const get = (path: string) => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-  const text = await converse(framework.port, get("thenable-rejects-null") + get("rejects-after-part") + get("ok"));
+  const text = await converse(
+    framework.port,
+    get("thenable-rejects-null") + get("rejects-after-part") + get("ok"),
+  );
 
   assert.match(text, /^HTTP\/1\.1 500 /);
   assert.doesNotMatch(text, /first half.*HTTP/s);
