@@ -7,7 +7,7 @@ import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 
-import { withDeadline } from "../support/wait";
+import { until, withDeadline } from "../support/wait";
 import { socketPath, startHop, startUpstream } from "./support/hop";
 
 test("1,000 requests at once, of any size and in any framing, come back byte for byte", async (t) => {
@@ -79,6 +79,45 @@ test("200 clients that read 10 MiB each slowly leave the memory as it is", async
     `${produced} bytes were produced for clients that do not read them`,
   );
   assert.ok(most < 200 * megabyte, `${Math.round(most / megabyte)} MiB`);
+});
+
+test("replies that wait for a slow client stay what they were", async (t) => {
+  const size = 40_000; // a read brings more than goes out as a string, and its buffer is used again
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  const address = await startUpstream(
+    t,
+    (req, res) => {
+      res.sendDate = false;
+      res.setHeader("Content-Length", size);
+      res.end(Buffer.alloc(size, req.url?.slice(1)));
+    },
+    socketPath(),
+  );
+  const listen = socketPath();
+  await startHop(t, { address }, { listen });
+  const client = connect({ path: listen });
+  t.after(() => client.destroy());
+  client.pause();
+  client.write(letters.map((letter) => `GET /${letter} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
+
+  // Other replies pass through the same buffer meanwhile.
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  for (let count = 0; count < 100; count++) {
+    const [res] = await once(openRequest({ socketPath: listen, agent, path: "/-" }).end(), "response");
+    for await (const _ of res);
+  }
+  let received = "";
+  client.setEncoding("latin1");
+  client.on("data", (text) => {
+    received += text;
+  });
+  client.resume();
+  await until(() => received.endsWith("z".repeat(size)), client, "data", "all replies are there");
+
+  const bodies = received.split(/HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n/).slice(1);
+  assert.ok(bodies.every((body, index) => body === letters[index]?.repeat(size)));
+  assert.equal(bodies.length, letters.length);
 });
 
 test("a client that sends faster than the upstream reads is slowed down", async (t) => {

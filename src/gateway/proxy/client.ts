@@ -19,7 +19,7 @@ export function writeInformation(res: ServerResponse, { status, reason, headers 
   res.socket.write(`${text}\r\n`, latin1);
 }
 
-/** Head, body and end in one go. */
+/** Head, body and end in one go; the body is used during the call only. */
 export function writeWhole(
   res: ServerResponse,
   head: ReplyHead,
@@ -29,7 +29,7 @@ export function writeWhole(
   writeHead(res, head);
   if (trailers.length > 0) res.addTrailers(trailerPairs(trailers));
   if (body === undefined) res.end();
-  else if (body.length > smallBody) res.end(body);
+  else if (body.length > smallBody) res.end(Buffer.from(body)); // the write may outlive the call
   else if (head.length === undefined || !writeWithHead(res, body)) res.end(body.toString("latin1"), latin1);
 }
 

@@ -131,11 +131,6 @@ export class Connection {
     this.#socket.resume();
   }
 
-  /** From here on a large body is read. */
-  expectLargeBody(): void {
-    this.#buffer.isLarge = true;
-  }
-
   /** Bytes of the running call, to be kept longer. */
   keep(buffer: Buffer, start: number, end: number): Buffer {
     return this.#buffer.keep(buffer, start, end);
@@ -144,7 +139,7 @@ export class Connection {
   /** Nobody's any more; ready for the next request. */
   free(): void {
     this.#conversation = undefined;
-    this.#buffer.isLarge = false;
+    this.#buffer.reset();
     this.#deadline.stop();
     this.isReused = true;
     if (this.#socket.isPaused()) this.#socket.resume();
