@@ -1,9 +1,13 @@
 /** Connections that change their protocol: WebSocket, and what is none. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import type { Socket } from "node:net";
 import { describe, test } from "node:test";
 
+import { until } from "../support/wait";
+
 import { ask, nobody, openClient, startEcho, startHop, startRawUpstream } from "./support/hop";
+import { request } from "./support/http";
 
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
 const wish = `GET /chat/room?x=1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
@@ -141,6 +145,39 @@ describe("a WebSocket", () => {
     await hop.ended(1);
   });
 });
+
+for (const reader of ["client", "upstream"]) {
+  test(`the ${reader} does not read: the other side is slowed down`, async (t) => {
+    const size = 60_000_000;
+    const pong = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong";
+    let upstreamSocket: Socket | undefined;
+    const upstream = await startRawUpstream(t, (socket, received) => {
+      if (!received.endsWith("\r\n\r\n")) return;
+      const isPing = received.startsWith("GET /ping");
+      if (!isPing) upstreamSocket = socket;
+      socket.write(isPing ? pong : "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    });
+    const hop = await startHop(t, upstream);
+    const client = openClient(t, hop.port);
+    client.write(wish);
+    await client.gets("\r\n\r\n");
+    const [from, to] =
+      reader === "client" ? [upstreamSocket, client.socket] : [client.socket, upstreamSocket];
+
+    to?.pause();
+    from?.write(Buffer.alloc(size));
+    for (let count = 0; count < 300; count++) await request(`${hop.url}/ping`); // the hop has had its turns
+
+    assert.ok((from?.writableLength ?? 0) > size / 2, `${from?.writableLength} of ${size} are left`);
+    to?.removeAllListeners("data").resume();
+    await until(
+      () => to?.bytesRead !== undefined && to.bytesRead > size,
+      to as Socket,
+      "data",
+      "all is read",
+    );
+  });
+}
 
 describe("a wish for another protocol", () => {
   test("that is answered otherwise gets that answer, and the connection ends", async (t) => {
