@@ -4,6 +4,7 @@ import { cloudevent } from "./rows/cloudevent.mjs";
 import { echo } from "./rows/echo.mjs";
 import { features } from "./rows/features.mjs";
 import { hello } from "./rows/hello.mjs";
+import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
 import { start } from "./rows/start.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
@@ -13,7 +14,11 @@ import { topic } from "./rows/topic.mjs";
  * @typedef {object} Row
  * @property {string} name for `--only`
  * @property {string} title what is measured, in words
- * @property {"load" | "start"} measure requests per second under load, or milliseconds from spawn to the first answer
+ * @property {"load" | "start" | "idle"} measure requests per second under load, milliseconds from spawn to the first
+ *   answer, or KiB per connection that is open and idle
+ * @property {"MB"} [unit] megabytes per second in place of requests
+ * @property {number} [connections] of the load; 64 when nothing is said
+ * @property {Upstream} [upstream] what the servers of the row are proxies of; they get its address as UPSTREAM
  * @property {Request} request
  * @property {Server[]} servers the first one is ours
  * @property {Bar[]} bars
@@ -26,7 +31,8 @@ import { topic } from "./rows/topic.mjs";
  *
  * @typedef {object} Server takes its port from PORT
  * @property {string} name
- * @property {string[]} command arguments of node
+ * @property {string[] | ((given: { port: number, upstream?: string }) => string[])} command arguments
+ * @property {string} [program] that runs it; node when nothing is said
  * @property {string} [package] whose version is printed
  * @property {Record<string, string>} [env]
  * @property {boolean} [logs] writes a line a request to stderr, which goes to /dev/null: nobody should spend time reading
@@ -37,9 +43,12 @@ import { topic } from "./rows/topic.mjs";
  * @property {string[]} headers
  * @property {string} why
  *
+ * @typedef {Server & { address: (given: { port: number }) => string }} Upstream `tcp:HOST:PORT` or `unix:PATH`
+ *
  * @typedef {object} Bar ratio of medians, ours ÷ the peer's
- * @property {string} against name of a server
- * @property {"value" | "memory"} [of] the row's own measure (default), or resident memory after the load
+ * @property {string} [against] name of a server; without it the bar is for our own median
+ * @property {"value" | "cpu" | "memory"} [of] the row's own measure (default), the same from CPU time, or resident
+ *   memory after the load
  * @property {number} [atLeast]
  * @property {number} [atMost]
  */
@@ -56,4 +65,9 @@ export const rows = [
   logged,
   binding,
   topic,
+  hopTcp,
+  hopUnix,
+  hopMegabyte,
+  hopLarge,
+  hopIdle,
 ];

@@ -5,13 +5,21 @@ import { createServer } from "node:net";
 const children = new Set();
 
 /** Starts a server of a row on a free port. It is up when it answers: see reply.mjs and start.mjs. */
-export async function startServer(server) {
+export async function startServer(server, upstream) {
   const { PATH, HOME } = process.env;
   const port = await freePort();
   const spawned = performance.now();
-  const child = spawn(process.execPath, server.command, {
+  const { program = process.execPath, command } = server;
+  const child = spawn(program, typeof command === "function" ? command({ port, upstream }) : command, {
     stdio: ["ignore", "ignore", server.logs ? "ignore" : "pipe"],
-    env: { PATH, HOME, NODE_ENV: "production", ...server.env, PORT: String(port) },
+    env: {
+      PATH,
+      HOME,
+      NODE_ENV: "production",
+      ...server.env,
+      PORT: String(port),
+      ...(upstream && { UPSTREAM: upstream }),
+    },
   });
   keep(child);
   const running = { ...server, child, port, pid: child.pid, spawned, said: "" };

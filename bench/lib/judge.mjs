@@ -1,12 +1,12 @@
 // From samples to medians, ratios and verdicts.
 
-/** A load's ratio says how much more ours does, a start's how much longer ours takes. */
+/** A load's ratio says how much more ours does, of the others how much more ours takes. */
 export function judge(row, measured) {
   const servers = row.servers.map((server, index) => ({ ...describe(server), ...summary(measured[index]) }));
   const [ours] = servers;
   for (const server of servers.slice(1)) server.ratio = ratios(row, ours, server);
   const bars = row.bars.map((bar) => verdict(bar, servers));
-  return { name: row.name, title: row.title, measure: row.measure, servers, bars };
+  return { name: row.name, title: row.title, measure: row.measure, unit: row.unit, servers, bars };
 }
 
 function describe({ name, package: packageName, unequal }) {
@@ -36,6 +36,10 @@ function ratios({ measure }, ours, peer) {
 }
 
 function verdict({ against, of = "value", atLeast, atMost }, servers) {
+  if (against === undefined) {
+    const { median: own } = servers[0];
+    return { of, atMost, ratio: own, isMet: own <= atMost };
+  }
   const { ratio } = servers.find(({ name }) => name === against);
   const isMet = atLeast === undefined ? ratio[of] <= atMost : ratio[of] >= atLeast;
   return { against, of, atLeast, atMost, ratio: ratio[of], cpu: ratio.cpu, isMet };

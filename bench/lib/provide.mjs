@@ -1,6 +1,6 @@
 // What must be there before anything is measured: the load generator, the peers, our own build.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,26 +9,39 @@ import { readerError } from "./errors.mjs";
 const bench = fileURLToPath(new URL("..", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-export function provide() {
+/** For these rows. */
+export function provide(rows) {
   if (!existsSync("/proc/self/stat"))
     throw readerError("CPU time is read from /proc: the bench needs Linux.");
-  provideWrk();
+  provideCommand("wrk", "The load generator");
+  if (rows.some(({ upstream }) => upstream)) provideCommand("nginx", "The upstream of the hop");
   if (!arePeersInstalled()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
   if (!isBuilt()) run("npm", ["run", "build"], root);
 }
 
-function provideWrk() {
-  if (hasCommand("wrk")) return;
-  if (process.getuid?.() === 0 && hasCommand("apt-get")) {
+// Debian's packages and the commands they bring.
+function provideCommand(name, what) {
+  if (hasCommand(name)) return;
+  if (process.getuid?.() === 0 && hasCommand("apt-get")) installQuietly(name);
+  if (!hasCommand(name)) throw readerError(`${what} is missing. To install it: apt-get install ${name}`);
+}
+
+// Debian starts a server as it installs it. The policy says no.
+function installQuietly(name) {
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
     run("apt-get", ["update", "-qq"], root);
-    run("apt-get", ["install", "-qq", "-y", "--no-install-recommends", "wrk"], root);
+    run("apt-get", ["install", "-qq", "-y", "--no-install-recommends", name], root);
+  } finally {
+    if (isOurs) rmSync(policy);
   }
-  if (!hasCommand("wrk"))
-    throw readerError("The load generator is missing. To install it: apt-get install wrk");
 }
 
 function hasCommand(command) {
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, command)));
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
+  return folders.some((folder) => existsSync(join(folder, command)));
 }
 
 // npm notes what it has installed in node_modules/.package-lock.json.

@@ -5,7 +5,8 @@ import { cpus, loadavg } from "node:os";
 import { rows } from "../rows.mjs";
 import { load } from "./wrk.mjs";
 
-const units = { load: "req/s", start: "ms" };
+const units = { load: "req/s", start: "ms", idle: "KiB" };
+const cpuUnits = { load: "CPU µs/req", start: "CPU ms", idle: "CPU µs" };
 
 /** Versions and machine. */
 export function surroundings() {
@@ -47,8 +48,8 @@ export function createReport(stream) {
     row({ name, title, measure, servers }, results) {
       if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
       write(`\n${name}: ${title}`);
-      const unit = units[measure];
-      const cpuUnit = measure === "load" ? "CPU µs/req" : "CPU ms";
+      const unit = results.unit ? `${results.unit}/s` : units[measure];
+      const cpuUnit = results.unit ? `CPU µs/${results.unit}` : cpuUnits[measure];
       write(
         table([
           ["", unit, "min–max", cpuUnit, ...memoryCell(results, "MiB after"), `ratio by ${unit}`, "by CPU"],
@@ -73,7 +74,7 @@ function cells({ name, median, min, max, cpuMicroseconds, memory, ratio }, { mea
     name,
     number(median),
     `${number(min)}–${number(max)}`,
-    isLoad ? cpuMicroseconds.toFixed(1) : (cpuMicroseconds / 1000).toFixed(0),
+    measure === "start" ? (cpuMicroseconds / 1000).toFixed(0) : cpuMicroseconds.toFixed(1),
     ...memoryCell({ servers }, memory?.toFixed(0)),
     ratio ? ratio.value.toFixed(2) : "",
     ratio ? ratio.cpu.toFixed(2) : "",
@@ -85,8 +86,9 @@ function memoryCell({ servers }, text) {
 }
 
 function barCells(row, { against, of, atLeast, atMost, ratio, cpu, isMet }) {
+  if (against === undefined) return [row, `≤ ${atMost}`, ratio.toFixed(1), "", isMet ? "met" : "MISSED"];
   return [
-    `${row}${of === "memory" ? ", memory" : ""} against ${against}`,
+    `${row}${of === "value" ? "" : `, ${of === "cpu" ? "CPU" : of}`} against ${against}`,
     atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
     ratio.toFixed(2),
     of === "memory" ? "" : cpu.toFixed(2),

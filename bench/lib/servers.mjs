@@ -12,6 +12,11 @@ export function ours(args, options) {
   };
 }
 
+/** Our hop in front of the row's upstream. */
+export function hop() {
+  return { name: "ours", command: [path("../functions/hop.cjs")] };
+}
+
 /** Google's framework with a function of functions/. */
 export function google(args) {
   const main = path("../node_modules/@google-cloud/functions-framework/build/src/main.js");

@@ -7,22 +7,25 @@ import { runToEnd } from "./children.mjs";
 
 export const load = { threads: 1, connections: 64 };
 
-/** Loads one server; gives requests answered and seconds taken. Any failed request is an error: it would count as fast. */
-export async function runWrk({ port, path, request, seconds }) {
+const patience = 30; // seconds for one reply: a large one on a busy machine
+
+/** Loads one server; gives requests answered, bytes read and seconds taken. Any failed request is an error: it would count as fast. */
+export async function runWrk({ port, path, request, seconds, connections = load.connections }) {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const script = join(folder, "request.lua");
   writeFileSync(script, luaScript(request));
   try {
     const output = await runToEnd("wrk", [
       `-t${load.threads}`,
-      `-c${load.connections}`,
+      `-c${connections}`,
+      `--timeout=${patience}s`,
       `-d${seconds}s`,
       `-s${script}`,
       `http://127.0.0.1:${port}${path}`,
     ]);
-    const [, requests, microseconds, failed] = /^result (\d+) (\d+) (\d+)$/m.exec(output) ?? [];
+    const [, requests, bytes, microseconds, failed] = /^result (\d+) (\d+) (\d+) (\d+)$/m.exec(output) ?? [];
     if (failed !== "0") throw new Error(`${failed} of ${requests} requests failed:\n${output}`);
-    return { requests: Number(requests), seconds: Number(microseconds) / 1e6 };
+    return { requests: Number(requests), bytes: Number(bytes), seconds: Number(microseconds) / 1e6 };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -37,7 +40,7 @@ function luaScript({ method, headers = {}, body }) {
     "done = function(summary)",
     "  local e = summary.errors",
     "  local failed = e.connect + e.read + e.write + e.status + e.timeout",
-    '  print(string.format("result %d %d %d", summary.requests, summary.duration, failed))',
+    '  print(string.format("result %d %d %d %d", summary.requests, summary.bytes, summary.duration, failed))',
     "end",
   ].join("\n");
 }

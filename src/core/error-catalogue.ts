@@ -360,6 +360,47 @@ export const catalogue = {
       `An MQTT 5 client${d.client ? ` ("${d.client}")` : ""} was refused: the embedded broker speaks MQTT 3.1.1.`,
     hint: () => "Set the client's protocol version to 4 (3.1.1).",
   },
+  // The hop of the gateway
+  FF_REQUEST_MALFORMED: {
+    status: 400,
+    message: (d: { why: string }) => `The request cannot be passed on: ${d.why}.`,
+  },
+  FF_REQUEST_CODING_UNSUPPORTED: {
+    status: 501,
+    message: (d: { coding: string }) => `The Transfer-Encoding "${d.coding}" is not supported.`,
+    hint: () => "chunked is.",
+  },
+  FF_UPSTREAM_UNREACHABLE: {
+    status: 502,
+    message: (d: { address: string; why: string }) =>
+      `The upstream ${d.address} cannot be reached: ${d.why}.`,
+  },
+  FF_UPSTREAM_CONNECT_TIMEOUT: {
+    status: 504,
+    message: (d: { address: string; why: string }) =>
+      `The upstream ${d.address} cannot be reached: ${d.why}.`,
+  },
+  FF_UPSTREAM_BUSY: {
+    status: 503,
+    message: (d: { address: string; why: string }) => `The upstream ${d.address} is busy: ${d.why}.`,
+  },
+  FF_UPSTREAM_LOST: {
+    status: 502,
+    message: (d: { address: string; why: string }) =>
+      `The upstream ${d.address} left before its reply was at its end: ${d.why}.`,
+  },
+  FF_UPSTREAM_MALFORMED: {
+    status: 502,
+    message: (d: { address: string; why: string }) =>
+      `The reply of the upstream ${d.address} is refused: ${d.why}.`,
+    hint: () => "A reply that could be read in two ways could be meant for another client.",
+  },
+  FF_UPSTREAM_TIMEOUT: {
+    status: 504,
+    message: (d: { address: string; seconds: number }) =>
+      `The upstream ${d.address} has not begun to answer within ${d.seconds} s.`,
+    hint: () => "Raise the timeout, or answer sooner.",
+  },
   FF_DELIVERY_ROUTE_MISSING: {
     message: (d: { path: string }) =>
       `The function answers 404 to ${d.path}, so what is meant for it is not delivered.`,
