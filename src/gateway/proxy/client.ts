@@ -29,7 +29,8 @@ export function writeWhole(
   writeHead(res, head);
   if (trailers.length > 0) res.addTrailers(trailerPairs(trailers));
   if (body === undefined) res.end();
-  else if (body.length > smallBody) res.end(Buffer.from(body)); // the write may outlive the call
+  else if (body.length > smallBody)
+    res.end(Buffer.from(body)); // the write may outlive the call
   else if (head.length === undefined || !writeWithHead(res, body)) res.end(body.toString("latin1"), latin1);
 }
 
