@@ -31,6 +31,15 @@ export function hasHeader({ rawHeaders }: IncomingMessage, names: readonly strin
   return false;
 }
 
+/** The first value of a header, given in lower case, from the raw list too. */
+export function rawHeader({ rawHeaders }: IncomingMessage, wanted: string): string | undefined {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return rawHeaders[index + 1];
+  }
+  return undefined;
+}
+
 /** A text as a header value: its UTF-8 bytes, as other languages write it; control characters are left out. */
 export function encodeHeaderValue(text: string): string {
   return Buffer.from(text.replace(/\p{Cc}/gu, ""), "utf8").toString("latin1");

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 
+import { rawHeader } from "./http";
 import { createLogger, type Logger } from "./log";
 import { parseCloudTrace, parseTraceparent, type TraceContext } from "./trace";
 
@@ -36,22 +37,22 @@ export class Invocation {
   /** The caller's `function-execution-id`, else one of our own. It stands in log lines, so only a plain text counts. */
   get id(): string {
     if (this.#id === undefined) {
-      const stated = this.#res.req.headers["function-execution-id"];
-      this.#id = typeof stated === "string" && plainId.test(stated) ? stated : newId();
+      const stated = rawHeader(this.#res.req, "function-execution-id");
+      this.#id = stated !== undefined && plainId.test(stated) ? stated : newId();
     }
     return this.#id;
   }
 
   /** Where the call stands in a trace of its caller's, when a header says so. */
   get trace(): TraceContext | undefined {
-    const { traceparent } = this.#res.req.headers;
-    return (typeof traceparent === "string" ? parseTraceparent(traceparent) : undefined) ?? this.cloudTrace;
+    const traceparent = rawHeader(this.#res.req, "traceparent");
+    return (traceparent === undefined ? undefined : parseTraceparent(traceparent)) ?? this.cloudTrace;
   }
 
   /** The same by Google's header alone. */
   get cloudTrace(): TraceContext | undefined {
-    const header = this.#res.req.headers["x-cloud-trace-context"];
-    return typeof header === "string" ? parseCloudTrace(header) : undefined;
+    const header = rawHeader(this.#res.req, "x-cloud-trace-context");
+    return header === undefined ? undefined : parseCloudTrace(header);
   }
 
   /** Aborted when the caller is gone before the answer, the deadline is over, or the process must end. */
