@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
-
+import { until } from "../support/wait";
 import {
   ask,
   nobody,
@@ -186,6 +186,24 @@ describe("a client that leaves", () => {
 
     client.socket.destroy();
     await upstream.closes(1);
+  });
+
+  test("with several requests on its connection leaves all of them", async (t) => {
+    const upstream = await startRawUpstream(t, (socket, received) => {
+      if (received.startsWith("GET /large"))
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n${"x".repeat(1_000_000)}`);
+    });
+    const hop = await startHop(t, upstream);
+    const client = openClient(t, hop.port);
+    client.write(
+      ["/silent", "/large", "/silent"].map((path) => get.replace("/", path).replace("close", "x")).join(""),
+    );
+    await until(() => upstream.received.length === 3, upstream.news, "news", "all are sent on");
+
+    client.socket.destroy();
+    await upstream.closes(3);
+
+    assert.ok((await hop.ended(3)).every(({ isAborted }) => isAborted));
   });
 
   test("while another address is asked for is told at once, and nothing is sent there", async (t) => {
