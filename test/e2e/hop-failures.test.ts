@@ -1,8 +1,10 @@
 /** What goes wrong behind the hop and in front of it: what the client is told, what is tried again, what never is. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { connect } from "node:net";
-import { describe, test } from "node:test";
-
+import { describe, type TestContext, test } from "node:test";
+import { until, withDeadline } from "../support/wait";
 import {
   ask,
   nobody,
@@ -188,6 +190,24 @@ describe("a client that leaves", () => {
     await upstream.closes(1);
   });
 
+  test("with several requests on its connection leaves all of them", async (t) => {
+    const upstream = await startRawUpstream(t, (socket, received) => {
+      if (received.startsWith("GET /large"))
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n${"x".repeat(1_000_000)}`);
+    });
+    const hop = await startHop(t, upstream);
+    const client = openClient(t, hop.port);
+    client.write(
+      ["/silent", "/large", "/silent"].map((path) => get.replace("/", path).replace("close", "x")).join(""),
+    );
+    await until(() => upstream.received.length === 3, upstream.news, "news", "all are sent on");
+
+    client.socket.destroy();
+    await upstream.closes(3);
+
+    assert.ok((await hop.ended(3)).every(({ isAborted }) => isAborted));
+  });
+
   test("while another address is asked for is told at once, and nothing is sent there", async (t) => {
     const upstream = await startEcho(t, ok);
     let choose: (address: string) => void = () => undefined;
@@ -285,6 +305,24 @@ describe("another try", () => {
     assert.equal((await hop.ended(1))[0]?.address, address);
   });
 
+  test("a host that does not take the connection is left for the next address, whatever the method", async (t) => {
+    const full = await startFullServer(t);
+    const address = await startUpstream(t, (req, res) => req.pipe(res));
+    const failed: (string | undefined)[] = [];
+    const next = (err: { code: string }) => {
+      failed.push(err.code);
+      return failed.length === 1 ? address : undefined;
+    };
+    const hop = await startHop(t, { address: full, next }, { connectTimeout: 100 });
+
+    const passed = await request(hop.url, { method: "POST", body: "still there" });
+    const refused = await request(hop.url, { method: "POST", body: "x" });
+
+    assert.equal(passed.text, "still there");
+    assert.equal(refused.status, 504);
+    assert.deepEqual(failed, ["FF_UPSTREAM_CONNECT_TIMEOUT", "FF_UPSTREAM_CONNECT_TIMEOUT"]);
+  });
+
   const dies: Record<string, string> = {
     "before the head": "",
     "within the head": "HTTP/1.1 200 OK\r\nConte",
@@ -376,6 +414,26 @@ describe("another try", () => {
     assert.equal(asked, 1);
   });
 });
+
+/** A process that listens and is stuck, with its queue of connections full. */
+async function startFullServer(t: TestContext): Promise<string> {
+  const source = `const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+    require("node:fs").writeSync(1, String(server.address().port));
+    for (;;);
+  });`;
+  const child = spawn(process.execPath, ["-e", source], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const [port] = await withDeadline(once(child.stdout, "data"), "it listens");
+  child.kill("SIGSTOP"); // it shall take no time of the machine either
+  const sockets = Array.from({ length: 8 }, () =>
+    connect(Number(port), "127.0.0.1").on("error", () => undefined),
+  );
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await withDeadline(Promise.any(sockets.map((socket) => once(socket, "connect"))), "the queue fills");
+  return `tcp:127.0.0.1:${port}`;
+}
 
 test("a connection that says something while nobody asks is not used again", async (t) => {
   let say: () => void = () => undefined;

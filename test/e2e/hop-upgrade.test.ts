@@ -116,6 +116,22 @@ describe("a WebSocket", () => {
     assert.ok(client.received.includes(writeFrame(1, "welcome") + writeFrame(1, "early")));
   });
 
+  test("that its upstream ends gives its client all that was sent", async (t) => {
+    const size = 30_000_000;
+    const upstream = await startRawUpstream(t, (socket) => {
+      socket.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+      socket.end(Buffer.alloc(size, "x"));
+    });
+    const hop = await startHop(t, upstream);
+    const client = openClient(t, hop.port);
+
+    client.write(wish);
+    await client.gets("\r\n\r\n");
+    await client.closed();
+
+    assert.equal(client.received.length - client.received.indexOf("\r\n\r\n") - 4, size);
+  });
+
   test("that its client leaves is left upstream", async (t) => {
     const upstream = await startWebSocketEcho(t);
     const hop = await startHop(t, upstream);

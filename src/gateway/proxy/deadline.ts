@@ -1,3 +1,5 @@
+const longest = 2 ** 31 - 1; // what a timer can hold
+
 /** One timer for many waits in a row: to start it again costs a third of a new one. */
 export class Deadline {
   readonly #onLate: () => void;
@@ -19,11 +21,14 @@ export class Deadline {
     }
     clearTimeout(this.#timer);
     this.#duration = milliseconds;
-    this.#timer = setTimeout(() => {
-      if (!this.#isArmed) return; // stopped since: the timer itself runs on
-      this.#isArmed = false;
-      this.#onLate();
-    }, milliseconds).unref();
+    this.#timer = setTimeout(
+      () => {
+        if (!this.#isArmed) return; // stopped since: the timer itself runs on
+        this.#isArmed = false;
+        this.#onLate();
+      },
+      Math.min(milliseconds, longest),
+    ).unref();
   }
 
   /** Begins again when it waits. */

@@ -6,6 +6,7 @@ import type { FrameworkError } from "../../core/errors";
 import { writeEnd, writeHead, writeHeadNow, writeInformation, writeWhole } from "./client";
 import type { Breakage, Connection, Conversation } from "./connection";
 import { upstreamError } from "./errors";
+import { onGone } from "./gone";
 import type { Pool } from "./pool";
 import type { ReplyHead } from "./reply-head";
 import { RequestBody } from "./request-body";
@@ -77,7 +78,7 @@ export class Exchange implements Conversation {
   }
 
   start(): void {
-    this.#options.res.on("close", () => this.#onClientGone());
+    onGone(this.#options.res, () => this.#onClientGone());
     this.#send(this.#options.pool.take(this.#address));
   }
 

@@ -4,6 +4,8 @@ import type { Socket } from "node:net";
 import type { Connection } from "./connection";
 import type { ReplyHead } from "./reply-head";
 
+const lingering = 30_000; // ms
+
 export class Tunnel {
   readonly #connection: Connection;
   readonly #client: Socket;
@@ -56,7 +58,9 @@ export class Tunnel {
     this.#client.end();
   }
 
+  /** What has come is still the client's, as long as it reads. */
   onBroken(): void {
-    this.#client.destroy();
+    this.#client.setTimeout(lingering, () => this.#client.destroy());
+    this.#client.resume().destroySoon();
   }
 }

@@ -83,6 +83,8 @@ export interface RawUpstream {
   address: string;
   /** All it got, a text per connection, bytes as characters. */
   received: string[];
+  /** Emits "news" when something came or was closed. */
+  news: EventEmitter;
   /** Resolves when a connection has got the text. */
   gets(text: string): Promise<void>;
   /** Resolves when so many connections are closed. */
@@ -122,6 +124,7 @@ export async function startRawUpstream(
   return {
     address: addressOf(server),
     received,
+    news,
     gets: (text) =>
       until(() => received.some((all) => all.includes(text)), news, "news", `the upstream gets "${text}"`),
     closes: (count) => until(() => closed >= count, news, "news", `${count} connections are closed`),
