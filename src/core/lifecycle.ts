@@ -11,10 +11,10 @@ export interface Lifecycle {
   onStop(close: () => unknown): void;
   /** The stop takes no longer than this many seconds, asked when it begins. Default: for ever. */
   limit(seconds: () => number): void;
-  /** Drains and ends the process. The first call decides the exit code. */
+  /** Drains and ends the process. The first code that is not 0 counts: a crash meanwhile shows. */
   stop(reason: string, exitCode?: number): Promise<void>;
   readonly isStopping: boolean;
-  /** The code the process is going to end with; undefined before the stop. */
+  /** The code the process is going to end with, as it stands; undefined before the stop. */
   readonly exitCode: number | undefined;
 }
 
@@ -36,11 +36,11 @@ export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOp
       longest = seconds;
     },
     stop(reason, exitCode = exitCodes.ok) {
-      code ??= exitCode;
+      code ||= exitCode;
       stopping ??= (async () => {
         log.debug(`Stopping: ${reason}`);
         await withLimit(closers.closeAll(), longest?.());
-        process.exit(exitCode);
+        process.exit(code);
       })();
       return stopping;
     },

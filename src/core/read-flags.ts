@@ -29,13 +29,15 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   const given = new Map<string, string | string[] | undefined>();
   const warnings: string[] = [];
   const missing: FrameworkError[] = [];
+  let lastUnknown: number | undefined;
   for (const [index, token] of tokens.entries()) {
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(options, token.name)) {
-      const suggestion = nearest(token.name, Object.keys(options));
-      warnings.push(
-        `Unknown option "${token.rawName}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`,
-      );
+      const written = nameOf(args[token.index] ?? token.rawName);
+      const suggestion = nearest(written.replace(/^-+/, ""), Object.keys(options));
+      const warning = `Unknown option "${written}" is ignored.${suggestion ? ` Did you mean "--${suggestion}"?` : ""}`;
+      if (token.index !== lastUnknown) warnings.push(warning); // `-port` is a token a letter
+      lastUnknown = token.index;
       continue;
     }
     const flag = flags[token.name as FlagName] as Flag;
@@ -48,6 +50,10 @@ export function readServeFlags(args: string[], env: NodeJS.ProcessEnv): ParsedFl
   }
   const parsed = resolveFlags("serve", given, env);
   return { ...parsed, warnings, problems: [...missing, ...parsed.problems] };
+}
+
+function nameOf(argument: string): string {
+  return argument.split("=", 1)[0] as string;
 }
 
 // `--log-execution-id false`: parseArgs takes no value for a switch, the original framework does.

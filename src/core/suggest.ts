@@ -10,6 +10,19 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best;
 }
 
+/** The known name that was mistyped: one letter is missing, too much or another, or two are swapped. */
+export function mistyped(given: string, known: Iterable<string>): string | undefined {
+  for (const name of known) {
+    const distance = editDistance(given.toLowerCase(), name.toLowerCase());
+    if (distance <= 1 || (distance === 2 && sorted(given) === sorted(name))) return name;
+  }
+  return undefined;
+}
+
+function sorted(word: string): string {
+  return [...word.toLowerCase()].sort().join("");
+}
+
 /** The choices of a sentence, quoted. */
 export function listed(names: Iterable<string>, none = "none"): string {
   const quoted = [...names].map((name) => `"${name}"`);

@@ -27,19 +27,30 @@ export interface LifecycleExports {
 /** No functions to serve, unless they are named. */
 export const lifecycleNames: readonly string[] = ["init", "shutdown", "liveness", "readiness"];
 
-/** The lifecycle exports of a module; one that is served as a function is none. */
+/** The lifecycle exports of a module; one that is served as a function is none. Error: FF_START_FAILED for one that throws when it is read. */
 export function lifecycleExportsOf(exported: unknown, served: readonly string[]): LifecycleExports {
-  const { default: inner } = Object(exported) as { default?: unknown };
+  const inner = readExport(exported, "default");
   const found: Record<string, unknown> = {};
   for (const name of lifecycleNames) {
     const value = [exported, inner]
-      .map((from) =>
-        from === null || from === undefined ? undefined : (from as Record<string, unknown>)[name],
-      )
+      .map((from) => readExport(from, name))
       .find((one) => typeof one === "function");
     if (value && !served.includes(name)) found[name] = value;
   }
   return found as LifecycleExports;
+}
+
+function readExport(from: unknown, name: string): unknown {
+  if (from === null || from === undefined) return undefined;
+  try {
+    return (from as Record<string, unknown>)[name];
+  } catch (err) {
+    throw startFailed(`The export ${name}`, err);
+  }
+}
+
+function startFailed(what: string, err: unknown): Error {
+  return frameworkError("FF_START_FAILED", { what, why: messageOf(err) }, { cause: err });
 }
 
 /** Runs the work before anything listens, one after the other. Error: FF_START_FAILED. */
@@ -52,7 +63,7 @@ export async function runStart({ init }: LifecycleExports): Promise<void> {
     try {
       await settled(start?.(), () => new Error("it waits for something that never comes"));
     } catch (err) {
-      throw frameworkError("FF_START_FAILED", { what, why: messageOf(err) }, { cause: err });
+      throw startFailed(what, err);
     }
   }
 }

@@ -234,8 +234,8 @@ export interface OpenFunctionContext extends FunctionContext {
   readonly log: Logger;
   /** Free for user code and hooks; empty at the start of every invocation. */
   readonly locals: Record<string, unknown>;
-  /** What the function threw, for plugins that run after it. */
-  readonly error: unknown;
+  /** What the function threw. Plugins that run after it may clear it, which makes the invocation good, or replace it. */
+  error: unknown;
   /** A plugin of the folder `plugins/`, by its name. */
   getPlugin(name: string): PluginInstance | undefined;
   /**

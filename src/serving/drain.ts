@@ -13,10 +13,10 @@ const idleCheck = 50; // ms
 
 export interface Drain {
   /**
-   * Stops accepting, finishes what is in flight, and cuts what is left after the grace period (seconds). After a crash
-   * those that are cut get a 500 first.
+   * Stops accepting, finishes what is in flight, and cuts what is left after the grace period (seconds). After a crash,
+   * which may happen meanwhile, those that are cut get a 500 first.
    */
-  finish(gracePeriod: number, options: { crashed: boolean }): Promise<void>;
+  finish(gracePeriod: number, options: { isCrashed: () => boolean }): Promise<void>;
   /** Answers every open request 500, where nothing is sent yet; works in the last moment of the process too. */
   failOpen(why: string): void;
 }
@@ -35,6 +35,10 @@ export function prepareDrain(server: Server): Drain {
   };
 }
 
+function counted(connections: number): string {
+  return connections === 1 ? "1 connection is" : `${connections} connections are`;
+}
+
 function failOpen(connections: ReadonlySet<Socket>, why: string): void {
   for (const res of openResponses(connections)) {
     if (res.headersSent) continue;
@@ -47,7 +51,7 @@ function finish(
   server: Server,
   connections: ReadonlySet<Socket>,
   gracePeriod: number,
-  { crashed }: { crashed: boolean },
+  { isCrashed }: { isCrashed: () => boolean },
 ): Promise<void> {
   return new Promise((resolve) => {
     announceClose(server, connections);
@@ -63,9 +67,9 @@ function finish(
       idle = setInterval(closeIdle, idleCheck);
     }, lingering);
     const deadline = setTimeout(() => {
-      log.warn(`The grace period is over: ${connections.size} connections are cut.`);
+      log.warn(`The grace period is over: ${counted(connections.size)} cut.`);
       abortAll(new Error("The process ends: the grace period is over."));
-      if (crashed) failOpen(connections, "The process has crashed.");
+      if (isCrashed()) failOpen(connections, "The process has crashed.");
       for (const socket of connections) socket.destroySoon(); // what is written already still goes out
     }, gracePeriod * 1000);
     stopAccepting(server, () => {

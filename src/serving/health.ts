@@ -29,12 +29,12 @@ const slowest = 5_000; // ms
 export function createHealth({ liveness, readiness, env, isStopping }: HealthOptions) {
   const probes: Probe[] = [
     {
-      path: env.LIVENESS_URL || liveness?.path || "/health/liveness",
+      path: rooted(env.LIVENESS_URL || liveness?.path || "/health/liveness"),
       failure: "not alive",
       check: () => liveness?.(),
     },
     {
-      path: env.READINESS_URL || readiness?.path || "/health/readiness",
+      path: rooted(env.READINESS_URL || readiness?.path || "/health/readiness"),
       failure: "not ready",
       check: () => (isStopping() ? false : readiness?.()),
     },
@@ -58,6 +58,11 @@ export function createHealth({ liveness, readiness, env, isStopping }: HealthOpt
     else replyText(res, 405, `${req.method} is not allowed here.`, { Allow: "GET, HEAD" });
     return true;
   };
+}
+
+// The path of a request begins with a slash, so one without could never be asked for.
+function rooted(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 async function problemOf({ check }: Probe): Promise<string | undefined> {

@@ -8,6 +8,7 @@ import { Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import { isToken } from "../core/origin";
 import { replyJson, replyText } from "../core/reply";
+import { pathOf } from "../core/url";
 import { readEnvelope } from "../dapr/protocol";
 import type { CloudEvent, FunctionContext } from "../functions/types";
 import type { Origin } from "../signatures/context";
@@ -107,7 +108,7 @@ export function createInputsHandler(options: InputsOptions) {
   return (req: IncomingMessage, res: ServerResponse): void => {
     followPipelined(req, res);
     if (reserved?.(req, res)) return;
-    const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
+    const path = pathOf(req.url ?? "/");
     const { method } = req;
     if (method === "GET" && path === "/healthz")
       return isStopping() ? replyText(res, 503, "stopping") : replyText(res, 200, "OK");

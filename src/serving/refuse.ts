@@ -16,10 +16,13 @@ export function refuse(res: ServerResponse, err: unknown, headers: Record<string
   else replyProblem(res, err.status, err.message, { code: err.code, headers });
 }
 
-/** 405 with the methods that are allowed. */
+/** 405 with the methods that are allowed; HEAD comes with GET. */
 export function refuseMethod(req: IncomingMessage, res: ServerResponse, allowed: readonly string[]): void {
-  const err = frameworkError("FF_METHOD_NOT_ALLOWED", { method: req.method ?? "", allowed: [...allowed] });
-  refuse(res, err, { Allow: allowed.join(", ") });
+  const all = allowed.flatMap((method) =>
+    method === "GET" && !allowed.includes("HEAD") ? [method, "HEAD"] : [method],
+  );
+  const err = frameworkError("FF_METHOD_NOT_ALLOWED", { method: req.method ?? "", allowed: all });
+  refuse(res, err, { Allow: all.join(", ") });
 }
 
 /** True when a method is in the list, or there is none; HEAD comes with GET. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { logError } from "../core/log";
 import { replyText } from "../core/reply";
+import { pathOf } from "../core/url";
 import type { Metrics } from "../telemetry/metrics";
 import { createHealth, type HealthOptions } from "./health";
 import { compileIgnoredRoutes } from "./ignored-routes";
@@ -24,17 +25,13 @@ export function createReserved({ ignoredRoutes, health, metrics }: ReservedOptio
   if (!ignored && !probe && !metrics) return undefined;
 
   return (req, res) => {
-    const url = req.url ?? "/";
-    if (probe || metrics) {
-      const query = url.indexOf("?");
-      const path = query === -1 ? url : url.slice(0, query);
-      if (probe?.(req, res, path)) return true;
-      if (metrics && path === "/metrics") {
-        replyMetrics(metrics, req, res);
-        return true;
-      }
+    const path = pathOf(req.url ?? "/");
+    if (probe?.(req, res, path)) return true;
+    if (metrics && path === "/metrics") {
+      replyMetrics(metrics, req, res);
+      return true;
     }
-    if (!ignored?.test(url)) return false;
+    if (!ignored?.test(path)) return false;
     res.writeHead(404, { "Content-Length": 0 }).end();
     return true;
   };

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import type * as PathToRegexp from "path-to-regexp";
 
 import { frameworkError, messageOf } from "../core/errors";
+import { pathOf, splitTarget } from "../core/url";
 import { acceptsMethod, refuse, refuseMethod } from "./refuse";
 import type { RequestHandler } from "./server";
 
@@ -33,7 +34,7 @@ export function createRouter(endpoints: readonly Endpoint[]): RequestHandler {
   assertDistinct(routes);
 
   return (req, res) => {
-    const [path = "/"] = (req.url ?? "/").split("?", 1);
+    const path = pathOf(req.url);
     const allowed = new Set<string>();
     for (const route of routes) {
       const params = route.match(path);
@@ -80,8 +81,9 @@ function rank({ path, isMount }: Route): number {
 
 // As Express mounts: the function sees the rest of the path, `baseUrl` what was cut off.
 function mount(req: Parameters<RequestHandler>[0], prefix: string): void {
-  const rest = req.url.slice(prefix.length);
-  req.url = rest.startsWith("/") ? rest : `/${rest}`;
+  const { origin, local } = splitTarget(req.url);
+  const rest = local.slice(prefix.length);
+  req.url = origin + (rest.startsWith("/") ? rest : `/${rest}`);
   req.baseUrl = prefix;
 }
 

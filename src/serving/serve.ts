@@ -25,7 +25,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const onExit = (code: number) => drain.failOpen(`The process ends with code ${code}.`);
   process.on("exit", onExit); // the user's process.exit() takes no grace period
   lifecycle.onStop(async () => {
-    await drain.finish(gracePeriod(), { crashed: lifecycle.exitCode === exitCodes.crashed });
+    await drain.finish(gracePeriod(), { isCrashed: () => lifecycle.exitCode === exitCodes.crashed });
     process.off("exit", onExit);
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for

@@ -33,15 +33,17 @@ export function createPluginHook(target: Target): Hook | undefined {
       : makeContext(Context, view, new Sends(outputs, currentInvocation() as Invocation));
     const ctx = view.ctx ?? (own as { ctx: OpenFunctionContext }).ctx;
     await run("execPreHook", pre, ctx);
-    try {
-      return await next();
-    } catch (err) {
-      (ctx as { error: unknown }).error = err;
-      throw err;
-    } finally {
-      await run("execPostHook", post, ctx);
-      await own?.sends.settle();
-    }
+    const failure = await next().then(
+      () => undefined,
+      (reason: unknown) => ({ reason }),
+    );
+    if (failure) ctx.error = failure.reason;
+    await run("execPostHook", post, ctx);
+    await own?.sends.settle();
+    // Post hooks decide: what is left on ctx is what the invocation fails with. Something falsy that the function has
+    // thrown, and that nobody has touched, is a failure all the same.
+    const { error } = ctx;
+    if (error || (failure && Object.is(error, failure.reason))) throw error;
   };
 }
 

@@ -98,6 +98,19 @@ describe("health", { concurrency: 3 }, () => {
     assert.deepEqual(await answerOf(framework, liveness), called);
   });
 
+  test("a path without its slash gets one", async (t) => {
+    const framework = await start(
+      t,
+      `exports.liveness = Object.assign(() => true, { path: "live" });
+       exports.readiness = Object.assign(() => true, { path: "own" });`,
+      { env: { READINESS_URL: "ready/now" } },
+    );
+
+    assert.deepEqual(await answerOf(framework, "/live"), ok);
+    assert.deepEqual(await answerOf(framework, "/ready/now"), ok);
+    assert.deepEqual(await answerOf(framework, "/own"), called);
+  });
+
   const checks: [check: string, isGood: boolean][] = [
     ["() => undefined", true],
     ["() => true", true],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 
-import { runFramework, spawnFramework } from "./support/framework";
+import { logLines, runFramework, spawnFramework } from "./support/framework";
 import { postJson, refusal, request } from "./support/http";
 import { asyncContext, makeUserProject, startModule } from "./support/modules";
 
@@ -74,6 +74,24 @@ describe("start and stop", { concurrency: 3 }, () => {
       assert.equal(reply.text, "called");
       assert.equal(code, 0);
       assert.match(stdout, /^init\nServing function\.\.\.\n(?:.+\n){3}shutdown\n$/);
+    });
+  }
+
+  for (const name of ["init", "readiness", "default"]) {
+    test(`an export ${name} that throws when it is read is told as the user's failure`, async (t) => {
+      const { code, stderr } = await run(
+        t,
+        `exports.serve = (req, res) => res.send("called");
+         Object.defineProperty(exports, "${name}", { get() { throw new Error("no luck"); } });`,
+      );
+
+      const [line] = logLines(stderr);
+      assert.equal(code, 1);
+      assert.deepEqual(
+        [line?.code, line?.message],
+        ["FF_START_FAILED", `The export ${name} failed, so nothing is served: no luck`],
+      );
+      assert.match(line?.stack ?? "", /index\.js:2:/);
     });
   }
 

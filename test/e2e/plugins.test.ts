@@ -289,6 +289,76 @@ describe("plugins", { concurrency: 3 }, () => {
     ]);
   });
 
+  const changing = {
+    "plugins/1.js": `${base} exports.Change = class extends Plugin {
+      constructor() { super("change"); }
+      execPostHook(ctx) {
+        const how = ctx.error?.message ?? ctx.locals.how;
+        if (how === "clear") ctx.error = undefined;
+        if (how === "null") ctx.error = null;
+        if (how === "replace") ctx.error = new Error("replaced");
+      }
+    };
+    exports.Observe = class extends Plugin {
+      constructor() { super("observe"); }
+      execPostHook(ctx) { console.log("seen: " + ctx.error); }
+    };`,
+  };
+  const failing = `
+    const functions = require("@openfunction/functions-framework");
+    const fail = (how) => { if (how) throw new Error(how); return "fine"; };
+    exports.serve = (req, res) => res.send(fail(req.body?.how));
+    exports.handle = (ctx, { how, late }) => { ctx.locals.how = late; return fail(how); };
+    functions.cloudEvent("event", ({ data }) => fail(data.how));
+    functions.typed("typed", ({ how }) => fail(how));`;
+
+  for (const [target, path, env] of [
+    ["serve", "/", {}],
+    ["event", "/", {}],
+    ["typed", "/", {}],
+    ["handle", "/", { FUNCTION_SIGNATURE_TYPE: "openfunction" }],
+    ["handle", "/queue", asyncContext()],
+  ] as [string, string, Record<string, string>][]) {
+    test(`a post hook may clear or replace the error: ${target}${path}`, async (t) => {
+      const framework = await start(t, changing, { target, env, source: failing });
+      const attributes = { "ce-id": "1", "ce-source": "/", "ce-type": "t", "ce-specversion": "1.0" };
+      const ask = (data: object) => postJson(framework.url + path, data, attributes);
+
+      for (const how of ["clear", "null"]) {
+        const { status, body, headers } = await ask({ how });
+        assert.deepEqual([status, body.length], [path === "/queue" ? 200 : 204, 0], how);
+        assert.equal(headers["x-openfunction-status"], undefined);
+      }
+      await framework.says("seen: undefined\nseen: null\n"); // the next hook sees what the one before has made of it
+      for (const [how, text] of [
+        ["replace", "replaced"],
+        ["stay", "stay"],
+      ] as const) {
+        const reply = await ask({ how });
+        assert.equal(reply.status, 500, how);
+        assert.match(reply.text, new RegExp(`^${text}$|"${text}"`));
+        assert.match(reply.headers["x-openfunction-status"] as string, /^(?:crash|error)$/);
+      }
+      assert.equal((await ask({})).status, 200);
+      assert.deepEqual(
+        framework.logs().map(({ message }) => message),
+        ["replaced", "stay"],
+      );
+    });
+  }
+
+  test("an error that a post hook puts on a good invocation is its failure", async (t) => {
+    const framework = await start(t, changing, {
+      target: "handle",
+      source: failing,
+      env: { FUNCTION_SIGNATURE_TYPE: "openfunction" },
+    });
+
+    const { status, text } = await postJson(framework.url, { late: "replace" });
+
+    assert.deepEqual([status, text], [500, "replaced"]);
+  });
+
   const outputs = { out: { componentName: "out", componentType: "bindings.mqtt3", operation: "create" } };
   const sender = {
     "plugins/1.js": `${base} exports.Audit = class extends Plugin {

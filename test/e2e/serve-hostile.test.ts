@@ -5,8 +5,9 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 import { makeProject } from "../support/project";
-import { startFramework } from "./support/framework";
+import { type Framework, startFramework } from "./support/framework";
 import { converse, request } from "./support/http";
+import { asyncContext, startModule } from "./support/modules";
 
 const module = `
   const revoked = () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; };
@@ -150,4 +151,35 @@ test("a client that pipelines and goes away gives back all the places it took", 
   }
 
   assert.equal((await request(`${framework.url}/quick`)).status, 200);
+});
+
+test("a whole URL is the path that it names for functions, probes, metrics, ignored routes and deliveries", async (t) => {
+  const source = `
+    const functions = require("@openfunction/functions-framework");
+    functions.http("mounted", (req) => ({ url: req.url, path: req.path, baseUrl: req.baseUrl }));
+    functions.http("user", { path: "/users/:id" }, (req) => ({ id: req.params.id }));
+    functions.openfunction("handle", () => "delivered");`;
+  const reserved = ["--health", "--metrics"];
+  const several = await startModule(t, source, ["--target=mounted,user", ...reserved]);
+  const deliveries = await startModule(t, source, ["--target=handle", ...reserved], { env: asyncContext() });
+  const ask = async ({ port }: Framework, url: string, method = "GET") => {
+    const head = `${method} ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    const [, status, text] =
+      /^HTTP\/1\.1 (\d+)[\s\S]*?\r\n\r\n([\s\S]*)$/.exec(await converse(port, head)) ?? [];
+    return [Number(status), text];
+  };
+
+  const mounted = (url: string, path: string) => [200, JSON.stringify({ url, path, baseUrl: "/mounted" })];
+  assert.deepEqual(await ask(several, "http://x/mounted/a?b=1"), mounted("http://x/a?b=1", "/a"));
+  assert.deepEqual(await ask(several, "HTTPS://x:1/mounted"), mounted("HTTPS://x:1/", "/"));
+  assert.deepEqual(await ask(several, "http://x/users/7?b"), [200, '{"id":"7"}']);
+  assert.deepEqual(await ask(several, "http://x?b"), [404, "Cannot GET /"]);
+  assert.deepEqual(await ask(several, "http://x/favicon.ico?v=1"), [404, ""]);
+  assert.deepEqual(await ask(deliveries, "http://x/healthz"), [200, "OK"]);
+  assert.deepEqual(await ask(deliveries, "http://x/queue?a", "POST"), [200, "delivered"]);
+  assert.equal((await ask(deliveries, "http://x/dapr/subscribe"))[0], 200);
+  for (const framework of [several, deliveries]) {
+    assert.deepEqual(await ask(framework, "http://x/health/liveness?probe"), [200, "OK"]);
+    assert.equal((await ask(framework, "http://x/metrics"))[0], 200);
+  }
 });

@@ -6,9 +6,23 @@ import { test } from "node:test";
 
 import { type Framework, spawnFramework, startFramework } from "./support/framework";
 import { postJson, refusal, request } from "./support/http";
+import { startModule } from "./support/modules";
 
 const slow = { project: "slow" };
 const args = ["--target=slow", "--log-level=debug"];
+
+/** Its function ends at the line `finish`; any other line is an error outside of any invocation. */
+const crashing = `
+  let finish;
+  process.stdin.setEncoding("utf8").on("data", (line) => {
+    if (line !== "finish\\n") throw new Error("no luck");
+    finish();
+  });
+  exports.slow = async () => {
+    console.log("working");
+    await new Promise((resolve) => { finish = resolve; });
+    return "done";
+  };`;
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`${signal}: what is in flight is finished, new connections are refused, the exit code is 0`, async (t) => {
@@ -131,6 +145,66 @@ test("when the grace period is over the rest is cut, counted, and the exit code 
     framework.logs().some(({ level, message }) => level === "warn" && /2 connections are cut/.test(message)),
     framework.stderr,
   );
+});
+
+test("one connection that is cut is told as one", async (t) => {
+  const framework = await startFramework([...args, "--grace-period=0.1"], slow);
+  t.after(framework.stop);
+  const pending = brokenRequest(framework, "/a");
+  await framework.says("working on /a\n");
+
+  framework.kill("SIGTERM");
+  await framework.ended();
+
+  await pending;
+  const [line] = framework.logs().filter(({ level }) => level === "warn");
+  assert.equal(line?.message, "The grace period is over: 1 connection is cut.");
+});
+
+test("a crash while the process drains ends it with 16, after what is in flight", async (t) => {
+  const framework = await startModule(t, crashing, args);
+  const pending = request(framework.url);
+  await framework.says("working\n");
+
+  framework.kill("SIGTERM");
+  await framework.says("Stopping: SIGTERM");
+  framework.tell("crash");
+  await framework.says("FF_PROCESS_CRASHED");
+  framework.tell("finish");
+  const reply = await pending;
+  const { code } = await framework.ended();
+
+  assert.deepEqual([reply.status, reply.text, code], [200, "done", 16]);
+});
+
+test("after a crash while the process drains, those that are cut get a 500", async (t) => {
+  const framework = await startModule(t, crashing, [...args, "--grace-period=1"]);
+  const pending = request(framework.url);
+  await framework.says("working\n");
+
+  framework.kill("SIGTERM");
+  await framework.says("Stopping: SIGTERM");
+  framework.tell("crash");
+  const reply = await pending;
+  const { code } = await framework.ended();
+
+  assert.deepEqual([reply.status, reply.text, code], [500, "The process has crashed.", 16]);
+});
+
+test("a second signal after such a crash has its own code", async (t) => {
+  const framework = await startModule(t, crashing, [...args, "--grace-period=600"]);
+  const pending = request(framework.url);
+  await framework.says("working\n");
+
+  framework.kill("SIGTERM");
+  await framework.says("Stopping: SIGTERM");
+  framework.tell("crash");
+  await framework.says("FF_PROCESS_CRASHED");
+  framework.kill("SIGTERM");
+  const { code } = await framework.ended();
+
+  await pending;
+  assert.equal(code, 143);
 });
 
 test("a signal while the module is still loading ends the process with 0", async (t) => {

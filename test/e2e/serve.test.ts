@@ -107,13 +107,64 @@ test("--help and --version work in any position and start nothing", async () => 
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${manifest.version}\n`, stderr: "" });
 });
 
-test("a command that does not exist is an error with the nearest name", async () => {
-  const ending = await runFramework(["serv"], hello);
+test("a command that is mistyped is an error with the name that is meant", async () => {
+  for (const [word, meant] of [
+    ["serv", "serve"],
+    ["dve", "dev"],
+    ["Dev", "dev"],
+    ["complettion", "completion"],
+    ["hepl", "help"],
+  ] as const) {
+    const ending = await runFramework([word], hello);
 
-  const [line] = logLines(ending.stderr);
-  assert.equal(ending.code, 1);
-  assert.equal(line?.code, "FF_COMMAND_UNKNOWN");
-  assert.match(line?.hint ?? "", /"serve"/);
+    const [line] = logLines(ending.stderr);
+    assert.equal(ending.code, 1);
+    assert.equal(line?.code, "FF_COMMAND_UNKNOWN");
+    assert.equal(line?.hint, `Did you mean "${meant}"?`);
+  }
+});
+
+test("another first word is a warning, and the function is served all the same", async (t) => {
+  for (const [word, hint] of [
+    ["index.js", 'The commands are "serve", "dev", "completion", "help".'],
+    ["constructor", 'The commands are "serve", "dev", "completion", "help".'],
+    ["dir", 'Did you mean "dev"?'],
+  ] as const) {
+    const framework = await startFramework([word, "--target=tryKnative"], hello);
+    t.after(framework.stop);
+
+    const reply = await request(framework.url);
+    await framework.says("is no command");
+
+    assert.equal(reply.status, 200);
+    assert.deepEqual(
+      framework.logs().map(({ level, message }) => [level, message]),
+      [["warn", `"${word}" is no command and is ignored. ${hint}`]],
+    );
+  }
+});
+
+test("help as a word prints the help, of a command too", async () => {
+  for (const [word, flag] of [
+    [["help"], ["--help"]],
+    [
+      ["help", "dev"],
+      ["dev", "--help"],
+    ],
+    [
+      ["help", "completion"],
+      ["completion", "--help"],
+    ],
+    [["help", "nothing"], ["--help"]],
+  ] as const) {
+    const [asWord, asFlag] = await Promise.all([
+      runFramework([...word], hello),
+      runFramework([...flag], hello),
+    ]);
+
+    assert.deepEqual([asWord.code, asWord.stderr], [0, ""]);
+    assert.equal(asWord.stdout, asFlag.stdout);
+  }
 });
 
 test("an unknown flag is a warning with the nearest name, and the function is served all the same", async (t) => {

@@ -118,7 +118,7 @@ describe("several functions", () => {
   });
 
   for (const [method, path, allow] of [
-    ["PATCH", "/things", "POST, PUT, GET, PURGE"],
+    ["PATCH", "/things", "POST, PUT, GET, HEAD, PURGE"],
     ["GET", "/events", "POST, PURGE"],
     ["GET", "/event", "POST, PURGE"],
     ["GET", "/handle/x", "POST, PURGE"],
@@ -185,7 +185,7 @@ test("one function with methods alone has every path", async (t) => {
 
   assert.equal((await request(`${script.url}/any`)).json().path, "/any");
   const refused = await request(`${script.url}/any`, { method: "POST" });
-  assert.deepEqual([refused.status, refused.headers.allow], [405, "GET"]);
+  assert.deepEqual([refused.status, refused.headers.allow], [405, "GET, HEAD"]);
 });
 
 test("a list of names serves those alone, in its order", async (t) => {

@@ -54,7 +54,7 @@ test("what no function answers is 404, another method 405 with what is allowed",
   ]);
 
   assert.deepEqual([root.status, longer.status], [404, 404]);
-  assert.deepEqual([post.status, post.headers.allow], [405, "GET"]);
+  assert.deepEqual([post.status, post.headers.allow], [405, "GET, HEAD"]);
   assert.deepEqual([get.status, get.headers.allow], [405, "POST"]);
 });
 

@@ -127,6 +127,18 @@ test("every unknown flag is a warning with the nearest name, if one is near", ()
   ]);
 });
 
+test("a flag with one dash is one warning, and says how it is written", () => {
+  const { values, warnings } = readServeFlags(["-port=0", "-target", "a", "-z", "-zq", "--host", "-x"], {});
+
+  assert.deepEqual([values.port, values.host], [8080, "-x"]);
+  assert.deepEqual(warnings, [
+    'Unknown option "-port" is ignored. Did you mean "--port"?',
+    'Unknown option "-target" is ignored. Did you mean "--target"?',
+    'Unknown option "-z" is ignored.',
+    'Unknown option "-zq" is ignored.',
+  ]);
+});
+
 test("a switch needs no value", () => {
   assert.equal(readServeFlags(["--verbose"], {}).values.verbose, true);
   assert.equal(readServeFlags(["--verbose=false"], { FF_VERBOSE: "true" }).values.verbose, false);
