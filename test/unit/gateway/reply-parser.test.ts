@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { largestHead, ReplyParser } from "../../../src/gateway/proxy/reply-parser";
+import { Random } from "../../support/fuzz/random";
 
 interface Told {
   informations: number[];
@@ -236,6 +237,38 @@ test("a connection that is closed too early is no end of a reply", () => {
   }
 });
 
+test("a damaged reply means the same however it is cut", () => {
+  const pieces = [
+    ..."\r\n\t\0 :;,-+019afx\x80",
+    "\r\n",
+    "\r\n\r\n",
+    "Content-Length: 3\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "HTTP/1.1 200 OK\r\n",
+  ];
+  let understood = 0;
+  for (let index = 0; index < 1500; index++) {
+    const random = new Random(1, index);
+    const row = random.pick(good);
+    let wire = row.wire;
+    for (let count = random.between(1, 3); count > 0; count--) {
+      const at = random.below(wire.length + 1);
+      wire =
+        wire.slice(0, at) + (random.chance(70) ? random.pick(pieces) : "") + wire.slice(at + random.below(3));
+    }
+    const cut = random.between(1, Math.max(1, wire.length - 1));
+
+    const whole = meaning({ ...row, closes: true }, [wire]);
+
+    assert.deepEqual(meaning({ ...row, closes: true }, [...wire]), whole, JSON.stringify(wire));
+    const halves = [wire.slice(0, cut), wire.slice(cut)];
+    assert.deepEqual(meaning({ ...row, closes: true }, halves), whole, JSON.stringify(halves));
+    if (whole !== undefined) understood++;
+  }
+
+  assert.ok(understood > 100 && understood < 1400, `${understood} were understood`);
+});
+
 test("one parser reads reply after reply", () => {
   const parser = new ReplyParser();
   const bodies: string[] = [];
@@ -278,6 +311,12 @@ function read(
   }
   if (closes) parser.executeEnd();
   return told;
+}
+
+/** What a client would be told in the end; undefined when it is refused. */
+function meaning(row: Omit<Row, "told" | "name">, parts: string[]): Told | undefined {
+  const told = read(row, parts);
+  return told.fault === undefined ? told : undefined;
 }
 
 function nothing(): Told {
