@@ -1,4 +1,5 @@
 /** Errors that no promise and no try catches: the invocation they belong to fails, or the process ends. */
+import { executionAsyncResource } from "node:async_hooks";
 import type { Server } from "node:http";
 
 import { frameworkError, messageOf } from "../core/errors";
@@ -67,9 +68,15 @@ function failCurrent(event: ErrorEvent, thrown: unknown): boolean {
   if (!invocation) return false;
   // An exception that goes through Node's HTTP parser stops it for good: a pipelined request behind this one would wait
   // for ever (observed on Node 20 to 26).
-  if (event === "uncaughtException") endConnection(invocation.response);
+  if (event === "uncaughtException" && mayGoThroughParser()) endConnection(invocation.response);
   failInvocation(invocation, thrown);
   return true;
+}
+
+// Ticks run where the parser calls us; timers and I/O do not, and have a resource of a class of their own.
+function mayGoThroughParser(): boolean {
+  const kind: unknown = executionAsyncResource().constructor;
+  return kind === undefined || kind === Object;
 }
 
 // An error in this handler would end the process on the spot.

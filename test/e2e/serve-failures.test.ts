@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Agent } from "node:http";
 import { after, before, test } from "node:test";
 
 import { type Framework, startFramework } from "./support/framework";
@@ -131,13 +132,25 @@ test("a half-written answer in line behind another ends the connection when its 
   assert.doesNotMatch(text, /first half.*HTTP/s);
 });
 
-test("an exception after the answer ends a connection on which a body is still to come", async () => {
-  const first = "GET /timer-after-answer HTTP/1.1\r\nHost: x\r\n\r\n";
-  const next = "POST /ok HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nx";
+test("an exception in a tick after the answer ends the connection, on which nothing more would be read", async () => {
+  const first = "GET /tick-after-answer HTTP/1.1\r\nHost: x\r\n\r\n";
+  const next = "POST /ok HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nwhole";
 
   const text = await converse(framework.port, first + next);
 
   assert.match(text, /^HTTP\/1\.1 200 /);
+});
+
+test("an exception in a timer after the answer leaves the connection to the next request", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  const first = await request(`${framework.url}/timer-after-answer`, { agent });
+  await framework.says("too late, timer");
+  const next = await request(`${framework.url}/ok`, { agent });
+  agent.destroy();
+
+  assert.deepEqual([first.status, next.text], [200, "well"]);
+  assert.equal(next.headers.connection, "keep-alive");
 });
 
 test("many failures at once each get their own answer", async () => {
