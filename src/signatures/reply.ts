@@ -64,7 +64,8 @@ function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
 
 // CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are encoded.
 function encodeHeader(value: string): string {
-  return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
+  const text = value.replace(/\p{Cs}/gu, "\ufffd"); // half of a surrogate pair has no encoding
+  return text.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
 }
 
 function jsonOf(value: unknown): string {
