@@ -1,5 +1,5 @@
 /** What a body is, from its Content-Type and its bytes. */
-import { isUtf8 } from "node:buffer";
+import { constants, isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
 
 import type Qs from "qs";
@@ -67,10 +67,14 @@ export function decodeJsonText(bytes: Buffer, charset?: string): string {
   return decodeText(bytes, charset);
 }
 
-/** Without the byte order mark that some senders begin with. */
+/**
+ * Without the byte order mark that some senders begin with. Errors: FF_BODY_UNSUPPORTED for a charset that is unknown,
+ * FF_BODY_TOO_LARGE for more than a string can hold, about 512 MB.
+ */
 export function decodeText(bytes: Buffer, charset = "utf-8"): string {
   if (charset === "utf-8" || charset === "utf8") {
-    const text = bytes.toString("utf8");
+    const text = toText(bytes);
+    if (text === undefined) throw textTooLarge();
     return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   }
   let decoder: TextDecoder;
@@ -79,13 +83,37 @@ export function decodeText(bytes: Buffer, charset = "utf-8"): string {
   } catch {
     throw frameworkError("FF_BODY_UNSUPPORTED", { what: "charset", value: charset });
   }
-  return decoder.decode(bytes);
+  // Asked before: the decoder ends the whole process for a text that is too long (observed on Node 20).
+  if (bytes.length > constants.MAX_STRING_LENGTH) throw textTooLarge();
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw textTooLarge(); // it replaces what it cannot read, and throws for nothing but the length
+  }
 }
 
-/** Text when the bytes are UTF-8, JSON parsed when they may be JSON and are: for senders whose header cannot be trusted. */
+/** Undefined when there is more than a string can hold. */
+function toText(bytes: Buffer): string | undefined {
+  try {
+    return bytes.toString("utf8");
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== "ERR_STRING_TOO_LONG") throw err;
+    return undefined;
+  }
+}
+
+function textTooLarge(): Error {
+  return frameworkError("FF_BODY_TOO_LARGE", { limit: constants.MAX_STRING_LENGTH, isText: true });
+}
+
+/**
+ * Text when the bytes are UTF-8 and fit into a string, JSON parsed when they may be JSON and are: for senders whose header
+ * cannot be trusted.
+ */
 export function guessData(bytes: Buffer, { json }: { json: boolean }): unknown {
   if (!isUtf8(bytes)) return bytes;
-  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
+  const text = toText(bytes)?.replace(/^\uFEFF/, "");
+  if (text === undefined) return bytes;
   if (!json) return text;
   try {
     return JSON.parse(text);

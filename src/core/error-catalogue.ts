@@ -140,8 +140,12 @@ export const catalogue = {
   // Requests
   FF_BODY_TOO_LARGE: {
     status: 413,
-    message: (d: { limit: number }) => `The request body is larger than ${d.limit} bytes.`,
-    hint: () => "Raise --body-limit when larger bodies are wanted.",
+    message: (d: { limit: number; isText?: boolean }) =>
+      d.isText
+        ? `The request body is a text of more than ${d.limit} characters, the most that Node can hold.`
+        : `The request body is larger than ${d.limit} bytes.`,
+    hint: (d: { limit: number; isText?: boolean }) =>
+      d.isText ? "Send it as bytes, or in parts." : "Raise --body-limit when larger bodies are wanted.",
   },
   FF_BODY_TOO_MANY_PARAMETERS: {
     status: 413,

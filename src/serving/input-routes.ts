@@ -88,12 +88,12 @@ export class Input implements InvocationInput {
   }
 
   get metadata(): Record<string, string> {
-    const entries = Object.entries(this.#req.headers).filter(
-      ([name]) => !hopByHop.has(name) && !notMetadata.test(name),
-    );
-    this.#metadata ??= Object.fromEntries(
-      entries.map(([name, value]) => [name, decodeHeaderValue(String(value))]),
-    );
+    this.#metadata ??= metadataOf(this.#req);
     return this.#metadata;
   }
+}
+
+function metadataOf({ headers }: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(headers).filter(([name]) => !hopByHop.has(name) && !notMetadata.test(name));
+  return Object.fromEntries(entries.map(([name, value]) => [name, decodeHeaderValue(String(value))]));
 }

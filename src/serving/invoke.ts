@@ -1,6 +1,11 @@
 /** Calls a registered function once, for tests of user code: through a server as the command's, with recorded sends. */
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type IncomingMessage, request as openRequest } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as openRequest,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { bytesOf } from "../core/bytes";
@@ -37,12 +42,15 @@ export interface RecordedSend {
 }
 
 export interface InvokeResult {
+  /** 0 when the connection has ended before anything of the answer was there. */
   status: number;
   headers: IncomingHttpHeaders;
   body: Buffer;
   text: string;
-  /** The answer: JSON parsed, else text; undefined when it is empty. */
+  /** The answer: JSON parsed, else text; undefined when it is empty. The text of a broken one. */
   value: unknown;
+  /** True when the answer ends before its end, as that of a function which fails after a part of it is out. */
+  broken: boolean;
   /** What the function threw, as it threw it. */
   error: unknown;
   /** What it sent, in order. */
@@ -54,7 +62,7 @@ export interface InvokeResult {
 /**
  * Calls the function that is registered under a name. `input` is by signature: a request (http), an event or part of
  * one (cloudevent), `{ data, context }` (event), the request (typed), the data (openfunction).
- * Errors: FF_TARGET_NOT_FOUND; a failure of the function is no error but the result's `status` and `error`.
+ * Errors: FF_TARGET_NOT_FOUND; a failure of the function is no error but the result's `status`, `error` and `broken`.
  */
 export async function invoke(
   name: string,
@@ -144,18 +152,27 @@ async function exchange(port: number, { method, path = "/", headers = {}, body }
     agent: false,
   });
   req.end(ArrayBuffer.isView(bytes) ? bytesOf(bytes) : bytes);
-  const [res] = (await once(req, "response")) as [IncomingMessage];
-  const parts: Buffer[] = [];
-  for await (const part of res) parts.push(part as Buffer);
-  const reply = Buffer.concat(parts);
+  const { res, reply, broken } = await receive(req);
+  const { statusCode = 0, headers: replied = {} } = res ?? {};
   const text = reply.toString("utf8");
-  return {
-    status: res.statusCode ?? 0,
-    headers: res.headers,
-    body: reply,
-    text,
-    value: answerOf(text, res.headers),
-  };
+  const value = broken ? text || undefined : answerOf(text, replied);
+  return { status: statusCode, headers: replied, body: reply, text, value, broken };
+}
+
+// A connection that breaks is the function's doing: the server is here, and nobody else ends it.
+async function receive(req: ClientRequest) {
+  const parts: Buffer[] = [];
+  let res: IncomingMessage | undefined;
+  let broken = false;
+  try {
+    [res] = (await once(req, "response")) as [IncomingMessage];
+    req.on("error", () => undefined); // the response tells of it
+    for await (const part of res) parts.push(part as Buffer);
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== "ECONNRESET") throw err;
+    broken = true;
+  }
+  return { res, reply: Buffer.concat(parts), broken };
 }
 
 function answerOf(text: string, headers: IncomingHttpHeaders): unknown {

@@ -2,6 +2,7 @@
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 
+import { bytesOf } from "../core/bytes";
 import { hopByHop } from "../core/http";
 import type { Response as FunctionResponse } from "../functions/types";
 
@@ -11,6 +12,25 @@ export function isStream(value: unknown): value is Readable | ReadableStream {
   return (
     typeof stream?.getReader === "function" || (typeof stream?.pipe === "function" && "readable" in stream)
   );
+}
+
+/** What `for await` reads, as an async generator makes it. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === "function";
+}
+
+/** The texts and bytes of an iterable as a stream; anything else in it is an error of the stream. */
+export function streamOf(parts: AsyncIterable<unknown>): Readable {
+  return Readable.from(bytesOfEach(parts));
+}
+
+async function* bytesOfEach(parts: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  for await (const part of parts) {
+    if (typeof part === "string") yield Buffer.from(part);
+    else if (ArrayBuffer.isView(part)) yield bytesOf(part);
+    else
+      throw new TypeError(`A part of type ${typeof part} cannot be sent: only texts and bytes are streamed.`);
+  }
 }
 
 /** What `fetch` resolves to, or the user has made. */

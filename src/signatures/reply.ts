@@ -8,7 +8,14 @@ import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import { breakOff, replyProblem, replyText } from "../core/reply";
 import type { Request, Response } from "../functions/types";
-import { isStream, isWebResponse, sendStream, sendWebResponse } from "./reply-stream";
+import {
+  isAsyncIterable,
+  isStream,
+  isWebResponse,
+  sendStream,
+  sendWebResponse,
+  streamOf,
+} from "./reply-stream";
 
 /** The word in X-Google-Status and X-OpenFunction-Status: `crash` for http functions, `error` for the others. */
 export type FailureWord = "crash" | "error";
@@ -25,6 +32,7 @@ export function sendResult(res: Response, value: unknown): void {
   else if (ArrayBuffer.isView(value)) res.send(bytesOf(value));
   else if (isCloudEvent(value)) sendCloudEvent(res, value);
   else if (isStream(value)) sendStream(res, value, failCurrent);
+  else if (isAsyncIterable(value)) sendStream(res, streamOf(value), failCurrent);
   else if (isWebResponse(value)) sendWebResponse(res, value, failCurrent);
   else sendJson(res, value);
 }
@@ -64,7 +72,8 @@ function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
 
 // CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are encoded.
 function encodeHeader(value: string): string {
-  return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
+  const text = value.replace(/\p{Cs}/gu, "\ufffd"); // half of a surrogate pair has no encoding
+  return text.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
 }
 
 function jsonOf(value: unknown): string {

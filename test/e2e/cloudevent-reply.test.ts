@@ -68,6 +68,7 @@ test("a returned CloudEvent goes out in binary mode", async () => {
     "ce-type": "made",
     "ce-specversion": "1.0",
     "ce-subject": "%C3%BC%20%22x%22%205%25",
+    "ce-halves": "%EF%BF%BDa%EF%BF%BD%20%F0%9F%98%80",
     "ce-myext": "7",
   });
   assert.equal(headers["content-type"], "application/vnd.made+json");

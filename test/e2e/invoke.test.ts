@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 
 import * as functions from "../../src/index";
@@ -33,6 +34,23 @@ functions.http("fails", async (req) => {
   }
   throw new TypeError("no luck");
 });
+
+functions.http("breaks", async (req, res) => {
+  if (req.path === "/json") res.type("json");
+  if (req.path !== "/at-once") await new Promise<void>((sent) => res.write('{"half', () => sent()));
+  if (req.path === "/itself") return void res.destroy();
+  if (req.path === "/at-once") res.write("half");
+  throw new Error("no luck");
+});
+functions.http("breaks-stream", () =>
+  Readable.from(
+    (async function* () {
+      yield "half";
+      await new Promise((resolve) => setImmediate(resolve));
+      throw new Error("no luck");
+    })(),
+  ),
+);
 
 functions.cloudEvent("event", (event) => {
   const { data, ...attributes } = event;
@@ -403,3 +421,23 @@ test("__proto__ among the attributes and in the data of an event changes nothing
 function assertClean(): void {
   for (const name of inherited) assert.equal(name in {}, false, name);
 }
+
+test("a function that fails after a part of its answer is out: what came, what it threw, and that it is broken", async () => {
+  for (const path of ["/text", "/json"]) {
+    const { status, text, value, error, broken } = await invoke("breaks", { path });
+
+    assert.deepEqual([status, text, value, broken], [200, '{"half', '{"half', true]);
+    assert.equal((error as Error).message, "no luck");
+  }
+  const stream = await invoke("breaks-stream");
+  assert.deepEqual([stream.status, stream.broken], [200, true]);
+  assert.equal((stream.error as Error).message, "no luck");
+
+  const atOnce = await invoke("breaks", { path: "/at-once" });
+  assert.ok(atOnce.broken && [0, 200].includes(atOnce.status), `${atOnce.status}`);
+  assert.equal((atOnce.error as Error).message, "no luck");
+
+  const itself = await invoke("breaks", { path: "/itself" });
+  assert.deepEqual([itself.status, itself.broken, itself.error], [200, true, undefined]);
+  assert.equal((await invoke("text")).broken, false);
+});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { request as openRequest } from "node:http";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -36,6 +38,7 @@ const alwaysSent: Row[] = [
   ["array", bytes, "hi"],
   ["promise", json, '{"later":true}'],
   ["thenable", html, "from a thenable"],
+  ["iterable", bytes, "iterable ✓"],
 ];
 
 /** Sent only by a function that declares no `res`: with it, they are returned by accident. */
@@ -49,6 +52,8 @@ const sentByValueOnly: Row[] = [
   ["date", json, '"1970-01-01T00:00:00.000Z"'],
   ["node-stream", bytes, "stream"],
   ["web-stream", bytes, "web stream"],
+  ["generator", bytes, "generator"],
+  ["empty-generator", bytes, ""],
 ];
 
 for (const [path, type, text] of [...alwaysSent, ...sentByValueOnly]) {
@@ -175,4 +180,28 @@ test("a returned stream that fails is 500 before its first part, and a broken an
   assert.deepEqual([early.status, early.text], [500, "the disk is gone"]);
   assert.equal(early.headers["x-google-status"], "crash");
   await assert.rejects(late, /aborted|ECONNRESET|hang up/);
+});
+
+test("a generator that fails is 500 before its first part, and a broken answer after it", async () => {
+  const early = await request(`${valueOnly.url}/broken-generator`);
+  const wrong = await request(`${valueOnly.url}/generator-of-objects`);
+  const late = request(`${valueOnly.url}/late-broken-generator`);
+
+  assert.deepEqual([early.status, early.text], [500, "the disk is gone"]);
+  assert.equal(early.headers["x-google-status"], "crash");
+  assert.deepEqual(
+    [wrong.status, wrong.text],
+    [500, "A part of type object cannot be sent: only texts and bytes are streamed."],
+  );
+  await assert.rejects(late, /aborted|ECONNRESET|hang up/);
+});
+
+test("a generator ends when its client goes away", async () => {
+  const req = openRequest(`${valueOnly.url}/endless-generator`, { agent: false }).end();
+  const [res] = await once(req, "response");
+  await once(res, "data");
+
+  res.destroy();
+
+  await valueOnly.says("the generator has ended");
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { constants } from "node:buffer";
 import { test } from "node:test";
 
 import {
@@ -10,6 +11,7 @@ import {
   parseContentType,
   parseForm,
 } from "../../../src/core/content";
+import type { FrameworkError } from "../../../src/core/errors";
 
 const contentTypes: [header: string | undefined, type: string | undefined, charset: string | undefined][] = [
   [undefined, undefined, undefined],
@@ -115,4 +117,20 @@ test("a form cannot reach the prototype of other objects", () => {
   parseForm(Buffer.from("__proto__[polluted]=1&a[__proto__][polluted]=1&constructor[prototype][polluted]=1"));
 
   assert.equal(({} as { polluted?: string }).polluted, undefined);
+});
+
+test("a text longer than a string can be is 413 and says the limit, and data whose type is guessed stays bytes", () => {
+  const long = Buffer.alloc(constants.MAX_STRING_LENGTH + 1, "a");
+
+  for (const charset of [undefined, "utf8", "iso-8859-1", "shift_jis", "utf-16le"])
+    assert.throws(
+      () => decodeText(long, charset),
+      (err: FrameworkError) => {
+        assert.deepEqual([err.code, err.status], ["FF_BODY_TOO_LARGE", 413], charset);
+        return err.message.includes(String(constants.MAX_STRING_LENGTH));
+      },
+    );
+  assert.equal(guessData(long, { json: true }), long);
+  assert.equal(guessData(long, { json: false }), long);
+  assert.throws(() => decodeText(long.subarray(1), "utf-16le"), /longer|more than/); // the decoder holds less
 });
