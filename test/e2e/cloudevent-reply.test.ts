@@ -68,11 +68,16 @@ test("a returned CloudEvent goes out in binary mode", async () => {
     "ce-type": "made",
     "ce-specversion": "1.0",
     "ce-subject": "%C3%BC%20%22x%22%205%25",
-    "ce-halves": "%EF%BF%BDa%EF%BF%BD%20%F0%9F%98%80",
     "ce-myext": "7",
   });
   assert.equal(headers["content-type"], "application/vnd.made+json");
   assert.equal(text, '{"a":1}');
+});
+
+test("half of a surrogate pair in an attribute goes out as U+FFFD", async () => {
+  const { status, headers } = await send(replies, "event-halves");
+
+  assert.deepEqual([status, headers["ce-halves"]], [200, "%EF%BF%BDa%EF%BF%BD%20%F0%9F%98%80"]);
 });
 
 const events: [type: string, contentType: string | undefined, text: string][] = [
