@@ -342,6 +342,7 @@ export const catalogue = {
     hint: (d: { function: string; known: string[] }) => didYouMean(d.function, d.known),
   },
   FF_INSTANCE_SCALE: {
+    status: 422,
     message: (d: { function: string; instances: number; max: number }) =>
       `The function "${d.function}" may have 0 to ${d.max} instances, not ${d.instances}.`,
   },
@@ -363,6 +364,21 @@ export const catalogue = {
     message: (d: { client: string }) =>
       `An MQTT 5 client${d.client ? ` ("${d.client}")` : ""} was refused: the embedded broker speaks MQTT 3.1.1.`,
     hint: () => "Set the client's protocol version to 4 (3.1.1).",
+  },
+  // What listens on loopback
+  FF_HOST_REFUSED: {
+    status: 403,
+    message: (d: { host: string }) => `The host "${d.host}" is not this machine.`,
+    hint: () => "Ask for localhost or 127.0.0.1.",
+  },
+  FF_ORIGIN_REFUSED: {
+    status: 403,
+    message: () => "Pages of other sites are not served.",
+  },
+  FF_STATE_FILE: {
+    message: (d: { file: string; why: string }) =>
+      `The file "${d.file}", by which other commands find this one, cannot be written: ${d.why}.`,
+    hint: () => "All else works. The folder is the temp folder of the system (TMPDIR).",
   },
   // The hop of the gateway
   FF_REQUEST_MALFORMED: {

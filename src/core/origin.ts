@@ -1,10 +1,20 @@
 /** Who may call what listens on loopback: programs of this machine, not pages of other sites. */
 import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
+import { type FrameworkError, frameworkError } from "./errors";
+
+/** Why a request is not served that a page of another site may have caused: FF_HOST_REFUSED, FF_ORIGIN_REFUSED. */
+export function refusalOf({ headers }: Pick<IncomingMessage, "headers">): FrameworkError | undefined {
+  const { host, origin } = headers;
+  if (!isLocalHost(host)) return frameworkError("FF_HOST_REFUSED", { host: host ?? "" });
+  return isForeignOrigin(origin) ? frameworkError("FF_ORIGIN_REFUSED", {}) : undefined;
+}
+
 /** True when the Host header names this machine: a page elsewhere cannot reach us through DNS it controls. */
-export function isLocalHost(host: string | undefined): boolean {
+function isLocalHost(host: string | undefined): boolean {
   if (host === undefined) return true; // HTTP/1.0 tools; browsers always send one
   const name = host
     .replace(/:\d+$/, "")
@@ -20,7 +30,7 @@ function isOwnAddress(address: string): boolean {
 }
 
 /** True when the request comes from a page of another site. */
-export function isForeignOrigin(origin: string | undefined): boolean {
+function isForeignOrigin(origin: string | undefined): boolean {
   if (origin === undefined) return false;
   return !URL.canParse(origin) || !isLocalHost(new URL(origin).host);
 }

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { isFrameworkError, messageOf } from "../core/errors";
-import { isForeignOrigin, isLocalHost, isToken } from "../core/origin";
+import { isToken, refusalOf } from "../core/origin";
 import { replyJson, replyText } from "../core/reply";
 import { decodePercent } from "../core/url";
 import { readWholeBody } from "../serving/body";
@@ -84,10 +84,8 @@ export function createApi({
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { path, query } = readUrl(req);
-    if (!isLocalHost(req.headers.host))
-      return replyText(res, 403, `The host "${req.headers.host}" is not this machine.`);
-    if (isForeignOrigin(req.headers.origin))
-      return replyText(res, 403, "Pages of other sites are not served.");
+    const refusal = refusalOf(req);
+    if (refusal) return replyText(res, 403, refusal.message);
     if (
       token !== undefined &&
       !isToken(req.headers["dapr-api-token"], token) &&
