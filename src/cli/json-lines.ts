@@ -1,31 +1,7 @@
 /** `dev --json`: one object a line on stdout and nothing else. */
-import type { DevEvent, DevListener } from "../dev/events";
+import type { DevListener } from "../dev/events";
+import { createJsonEvents } from "../dev/json-events";
 
-const longestLine = 64 * 1024; // characters kept for a line that has no end yet
-
-/** The function's own output comes line by line, a line without end in pieces. */
 export function createJsonListener(): DevListener {
-  const partial = new Map<string, DevEvent & { event: "log" }>();
-  const print = (event: unknown) => process.stdout.write(`${JSON.stringify(event)}\n`);
-  // What has no line end when its process ends, or when another takes its place, is a line too.
-  const flush = (name: string | undefined) => {
-    for (const [key, event] of partial) {
-      if (name !== undefined && event.function !== name) continue;
-      partial.delete(key);
-      if (event.data.text) print(event);
-    }
-  };
-  return (event) => {
-    if (event.event === "notice") return;
-    if (event.event === "stopped") flush(undefined);
-    if (event.event === "error" && event.function !== undefined) flush(event.function);
-    if (event.event !== "log") return void print(event);
-    const { stream } = event.data;
-    const key = `${event.function}/${stream}`;
-    const lines = ((partial.get(key)?.data.text ?? "") + event.data.text).split("\n");
-    const rest = lines.pop() ?? "";
-    if (rest.length > longestLine) lines.push(rest);
-    partial.set(key, { ...event, data: { stream, text: rest.length > longestLine ? "" : rest } });
-    for (const text of lines) print({ ...event, data: { stream, text } });
-  };
+  return createJsonEvents((event) => void process.stdout.write(`${JSON.stringify(event)}\n`));
 }

@@ -38,7 +38,7 @@ export interface LeftState {
 /** Leaves the state for those who look for it from this working folder. Error: FF_STATE_FILE. */
 export function leaveState(folder: string, state: RunState): LeftState {
   const replaced = readState(folder);
-  const file = fileOf(folder);
+  const file = stateFileOf(folder);
   const draft = `${file}.${randomUUID()}`;
   try {
     writeFileSync(draft, JSON.stringify(state), { mode: 0o600, flag: "wx" });
@@ -57,12 +57,13 @@ export function leaveState(folder: string, state: RunState): LeftState {
 
 /** What runs for this working folder; undefined when nothing does. */
 export function readState(folder: string): RunState | undefined {
-  const text = readOwn(fileOf(folder));
+  const text = readOwn(stateFileOf(folder));
   const state = text === undefined ? undefined : parseState(text);
   return state && isAlive(state.pid) ? state : undefined;
 }
 
-function fileOf(folder: string): string {
+/** Where the state of what runs for a folder is. */
+export function stateFileOf(folder: string): string {
   const name = createHash("sha256").update(realpathSync(folder)).digest("hex").slice(0, 32);
   return join(tmpdir(), `functions-framework-${name}.json`);
 }

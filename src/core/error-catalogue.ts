@@ -375,6 +375,17 @@ export const catalogue = {
     status: 403,
     message: () => "Pages of other sites are not served.",
   },
+  FF_CONTROL_FUNCTION_UNKNOWN: {
+    status: 404,
+    message: (d: { function: string; known: string[] }) =>
+      `There is no function "${d.function}" here. There are ${listed(d.known)}.`,
+    hint: (d: { function: string; known: string[] }) => didYouMean(d.function, d.known),
+  },
+  FF_CONTROL_FIELD: {
+    status: 422,
+    message: (d: { field: string; value: string; allowed: string }) =>
+      `"${d.field}" must be ${d.allowed}, not ${d.value}.`,
+  },
   FF_STATE_FILE: {
     message: (d: { file: string; why: string }) =>
       `The file "${d.file}", by which other commands find this one, cannot be written: ${d.why}.`,

@@ -50,7 +50,7 @@ export type DevListener = (event: DevEvent) => void;
 
 export type Emit = <E extends DevEventName>(event: E, data: DevEvents[E], functionName?: string) => void;
 
-export function createEmit(listener: DevListener): Emit {
+export function createEmit(...listeners: DevListener[]): Emit {
   return (event, data, functionName) => {
     const item = {
       event,
@@ -58,6 +58,6 @@ export function createEmit(listener: DevListener): Emit {
       ...(functionName !== undefined && { function: functionName }),
       data,
     };
-    listener(item as DevEvent);
+    for (const listener of listeners) listener(item as DevEvent);
   };
 }

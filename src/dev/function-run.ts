@@ -86,7 +86,10 @@ export async function prepareFunction(options: FunctionRunOptions): Promise<Func
         return first.succeed();
       }
       runtime?.detach();
-      if (state === "draining") first.fail(describeError(stoppedError(plan.name)));
+      if (state === "draining") {
+        first.fail(describeError(stoppedError(plan.name)));
+        if (current) ended ??= { how: "a stop that was asked for", at: performance.now() };
+      }
       if (!error) return;
       if (!current) return first.fail(error); // told by whoever waits for it
       ended ??= { how: change.ended ?? error.code, at: performance.now() };

@@ -11,6 +11,7 @@ import { signatures } from "../signatures/table";
 
 export interface FunctionPlan {
   name: string;
+  namespace: string;
   /** As on the platform: `<function>-<namespace>`. */
   appId: string;
   /** Where the module is, and the working folder of its process. */
@@ -66,6 +67,7 @@ function planFunction(
   for (const component of components) checkComponent(component, appId, problems);
   return {
     name,
+    namespace,
     appId,
     folder: folderOf(manifest, cwd),
     env: { ...params, FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)) },

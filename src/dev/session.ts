@@ -5,18 +5,24 @@ import type { PortWish } from "../core/ports";
 import { createSupervisor } from "../instances/supervisor";
 import { startBroker } from "../local/broker";
 import { listen } from "../telemetry/channels";
+import { type SessionControl, startSessionControl } from "./control";
 import type { Emit, ReadyBroker, ReadyFunction } from "./events";
+import type { Feed } from "./feed";
 import { type FunctionRun, prepareFunction, sharedEnvironment } from "./function-run";
 import type { Plan } from "./plan";
 
 export interface SessionOptions {
   plan: Plan;
+  /** The working folder: other commands find the session by it. */
+  folder: string;
   brokers: "embedded" | "declared";
   ports: { http: PortWish; dapr: PortWish; mqtt: PortWish };
   /** Seconds. */
   gracePeriod: number;
   env: NodeJS.ProcessEnv;
   emit: Emit;
+  /** Told by `emit` too. */
+  feed: Feed;
   /** Settled when there is room for more output; undefined when there is room now. */
   room: () => Promise<unknown> | undefined;
 }
@@ -32,11 +38,13 @@ const anyPort = (flag: string): PortWish => ({ port: 0, explicit: false, flag })
 
 export function startSession({
   plan,
+  folder,
   brokers: mode,
   ports,
   gracePeriod,
   env,
   emit,
+  feed,
   room,
 }: SessionOptions): Session {
   const closers = [forwardNews(emit)];
@@ -51,12 +59,19 @@ export function startSession({
       return room();
     },
   });
+  let control: SessionControl | undefined;
+  let isReady = false;
   let stopped: Promise<void> | undefined;
+
+  const phase = () => (stopped ? "stopping" : isReady ? "ok" : "starting");
 
   async function start(): Promise<void> {
     const onMoved = (from: number, to: number, flag: string) =>
       emit("notice", { text: `Port ${from} is taken, so ${flag} is ${to}.` });
     for (const text of plan.notices) emit("notice", { text });
+    const { functions } = plan;
+    control = await startSessionControl({ functions, supervisor, feed, phase, folder, emit });
+    if (stopping.signal.aborted) return;
     const isEmbedded = plan.needsBroker && mode === "embedded";
     const broker = isEmbedded
       ? await startBroker({
@@ -89,21 +104,27 @@ export function startSession({
       await run.ready;
     }
     if (stopping.signal.aborted) return;
+    isReady = true;
+    const problem = control.announce();
     emit("ready", {
       gateway: null,
-      control: null,
+      control: control.url,
       functions: [...runs.values()].map(describeFunction),
       brokers: describeBrokers([...runs.values()], mode),
     });
+    if (problem) emit("error", describeError(problem)); // after `ready`: one before it means the end
   }
 
   // The functions side by side, so that one grace period is enough for all; then what they used.
-  async function closeAll(): Promise<void> {
+  async function closeAll(reason?: string): Promise<void> {
+    control?.withdraw();
     for (const run of runs.values()) run.detach();
     await supervisor.stop(gracePeriod);
     await ready.catch(() => undefined);
     await Promise.all([...runs.values()].map((run) => run.close().catch(logError)));
     for (let close = closers.pop(); close; close = closers.pop()) await close().catch(logError);
+    if (reason !== undefined) emit("stopped", { reason });
+    await control?.stop(); // last: who follows the events sees the end too
   }
 
   const ready = start();
@@ -115,9 +136,8 @@ export function startSession({
     async stop(reason) {
       if (stopped) return stopped;
       stopping.abort(new Error(reason));
-      stopped = closeAll();
+      stopped = closeAll(reason);
       await stopped;
-      emit("stopped", { reason });
     },
   };
 }

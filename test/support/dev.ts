@@ -1,9 +1,11 @@
 /** `functions-framework dev --json` as a child process, its events as they come. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import { stateFileOf } from "../../src/control/state-file";
 import type { DevEvent, DevEventName, ReadyData } from "../../src/dev/events";
 import { until } from "./wait";
 
@@ -30,6 +32,7 @@ export interface Dev extends EventEmitter {
 export const freePorts = ["--port=0", "--dapr-port=0", "--mqtt-port=0"];
 
 export function startDev(cwd: string, args: string[], env: NodeJS.ProcessEnv = {}): Dev {
+  const stateFile = stateFileOf(cwd);
   const child = spawn(process.execPath, [bin, "dev", "--json", ...args], {
     cwd,
     env: { ...process.env, ...env },
@@ -64,6 +67,7 @@ export function startDev(cwd: string, args: string[], env: NodeJS.ProcessEnv = {
       const killer = setTimeout(() => child.kill("SIGKILL"), 30_000);
       const { code } = await exited;
       clearTimeout(killer);
+      rmSync(stateFile, { force: true }); // one that is killed leaves it
       return code;
     },
   });

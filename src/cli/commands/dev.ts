@@ -8,6 +8,7 @@ import { configureLog, describeError } from "../../core/log";
 import type { PortWish } from "../../core/ports";
 import { logSettingsOf, type ParsedFlags, resolveFlags } from "../../core/read-flags";
 import { createEmit } from "../../dev/events";
+import { createFeed } from "../../dev/feed";
 import { makePlan } from "../../dev/plan";
 import { startSession } from "../../dev/session";
 import { failureOf } from "../../instances/instance";
@@ -19,7 +20,8 @@ import { showEvent } from "../screen";
 export async function devCommand(args: string[]): Promise<void> {
   const { values, explicit, problems } = await readDevFlags(args);
   configureLog(logSettingsOf("dev", values));
-  const emit = createEmit(values.json ? createJsonListener() : showEvent);
+  const feed = createFeed();
+  const emit = createEmit(values.json ? createJsonListener() : showEvent, feed.tell);
   if (problems.length > 0) return refuse(problems);
   const lifecycle = createLifecycle({ signals: ["SIGTERM", "SIGINT", "SIGHUP"] });
   lifecycle.limit(() => values["grace-period"] + 4); // an instance has 2 s more than that, and the broker must close
@@ -35,6 +37,7 @@ export async function devCommand(args: string[]): Promise<void> {
 
   const session = startSession({
     plan,
+    folder: cwd,
     brokers: values.brokers,
     ports: {
       http: wish("port", values.port, explicit),
@@ -44,6 +47,7 @@ export async function devCommand(args: string[]): Promise<void> {
     gracePeriod: values["grace-period"],
     env: process.env,
     emit,
+    feed,
     room: createRoom(process.stdout),
   });
   lifecycle.onStop(() => session.stop("a signal asked for it"));
