@@ -1,20 +1,23 @@
 /** Loads what the flags name, and serves it. */
+import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
 import { log } from "../core/log";
 import { importModule } from "../loading/import-module";
 import { loadModule } from "../loading/load";
 import { loadPlugins } from "../loading/plugins";
-import { parseFunctionContext } from "../manifest/function-context";
+import type * as FunctionContexts from "../manifest/function-context";
 import { type LaunchOptions, launch } from "./launch";
 import type { Running } from "./options";
+
+const load = createRequire(__filename);
 
 /** Errors: FF_CONTEXT_*, FF_LOAD_*, FF_TARGET_*, and those of `launch`. */
 export async function serveFromFlags(
   options: Omit<LaunchOptions, "loaded" | "context" | "plugins">,
 ): Promise<Running> {
   const { values } = options.flags;
-  const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
+  const context = values.context === undefined ? undefined : contexts().parseFunctionContext(values.context);
   const { source, target, import: imports, ts: typescript } = values;
   const pluginFolder = resolve(source ?? ".", "plugins"); // before the module, which may change the working folder
   const loaded = await loadModule({ source, target, imports, typescript });
@@ -23,3 +26,5 @@ export async function serveFromFlags(
   const plugins = await loadPlugins(pluginFolder, (file) => importModule(file, { typescript }));
   return launch({ ...options, loaded, context, plugins });
 }
+
+const contexts = () => load("../manifest/function-context.js") as typeof FunctionContexts;

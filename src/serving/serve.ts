@@ -17,7 +17,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
   if (metrics) lifecycle.onStop(metrics.stop);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions } =
+  const { server, functions, warmUp } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -31,5 +31,12 @@ export async function serve(options: ServeOptions): Promise<Running> {
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.address);
   metrics?.started();
+  if (warmUp) lifecycle.onStop(soon(warmUp));
   return { functions, ...addressOf(server) };
+}
+
+/** Not at once, because the first request may wait for its answer already. */
+function soon(work: () => unknown): () => void {
+  const timer = setTimeout(work, 100).unref(); // ms
+  return () => clearTimeout(timer);
 }

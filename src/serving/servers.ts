@@ -16,12 +16,14 @@ import type { Concurrency } from "./concurrency";
 import { createHandler, type RequestLimits } from "./handler";
 import type { HealthOptions } from "./health";
 import { defaultIgnoredRoutes } from "./ignored-routes";
-import { createInputsHandler } from "./inputs-http";
+import type * as InputsHttp from "./inputs-http";
 import type { ServedFunction, ServeOptions } from "./options";
 import { createReserved } from "./reserved";
 import { createRouter } from "./routes";
 import { createTarget } from "./target";
 import { serverTimeouts } from "./timeouts";
+
+const load = createRequire(__filename);
 
 /** What the server of a runtime is made of. */
 export interface ServerParts<O = ServeOptions> {
@@ -33,6 +35,8 @@ export interface ServerParts<O = ServeOptions> {
 export interface NewServer {
   server: Server;
   functions: ServedFunction[];
+  /** Loads what the first invocations may wait for. */
+  warmUp?(): unknown;
 }
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
@@ -50,6 +54,7 @@ export function asyncServer(
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
   if (Object.keys(context.inputs).length === 0)
     log.warn("The function context declares no inputs: nothing will be delivered.");
+  const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
   const handle = createInputsHandler({
     target: { ...openTarget(options, loaded), context },
     bodyLimit: limits.bodyLimit,
@@ -86,8 +91,6 @@ export type SyncOptions = Pick<
   outputs?: Outputs;
 };
 
-const load = createRequire(__filename);
-
 export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
   const { functions, limits, context, onInvocation } = options;
   const endpoints = functions.map((loaded) => {
@@ -113,7 +116,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
     health: healthOf(options),
     metrics,
   });
-  const { createFunctionServer } = load("./server.js") as typeof import("./server"); // Express: 40 ms an async function saves
+  const { createFunctionServer, warmUp } = load("./server.js") as typeof import("./server"); // not for an async function
   const server = createFunctionServer({
     handle: isAlone ? only.handle : createRouter(endpoints),
     reserved,
@@ -121,6 +124,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   });
   return {
     server,
+    warmUp,
     functions: endpoints.map(({ name, signature, path }) => ({
       name,
       signature,
