@@ -13,8 +13,10 @@ export type WorkerMessage =
 
 /** From workers that share one port. */
 export type SharingMessage =
-  /** The connection is the worker's now; or it is not, and another one is to have it. */
-  | { type: "taken" | "refused"; id: number }
+  /** The connection is the worker's now; so many that it had before are closed. */
+  | { type: "taken"; id: number; closed: number }
+  /** It is not the worker's, and another one is to have it. */
+  | { type: "refused"; id: number }
   /** So many connections that it had taken are closed. */
   | { type: "closed"; count: number }
   /** It takes no more connections, finishes those it has, and ends with this code. */
@@ -38,6 +40,7 @@ export type ParentMessage =
 export function isSharingMessage(message: object): message is SharingMessage {
   const { type, ...fields } = message as Record<string, unknown>;
   if (type === "metrics") return typeof fields.text === "string";
+  if (type === "taken" && typeof fields.closed !== "number") return false;
   const field = numberFields[type as keyof typeof numberFields];
   return field !== undefined && typeof fields[field] === "number";
 }

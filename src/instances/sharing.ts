@@ -23,7 +23,7 @@ export function sharingFrom(text: string | undefined): Sharing | undefined {
 
 /** Serves what the parent has accepted. Until the answer the parent keeps the connection too. */
 export function takeConnections(running: Pick<Running, "take">, lifecycle: Lifecycle): void {
-  const noteClosed = createClosedCount();
+  const closed = createClosedCount();
   lifecycle.onStop(() => tell({ type: "leaving", code: lifecycle.exitCode ?? 0 })); // the newest: first of all
   process.on("message", (message: ParentMessage, socket?: Socket) => {
     if (message.type !== "connection") return;
@@ -32,22 +32,34 @@ export function takeConnections(running: Pick<Running, "take">, lifecycle: Lifec
       socket?.destroy(); // nothing was read, and the parent's end stays open
       return tell({ type: "refused", id });
     }
-    tell({ type: "taken", id });
-    if (!socket) return noteClosed(); // it was gone before it came
-    socket.once("close", noteClosed);
+    tell({ type: "taken", id, closed: closed.take() });
+    if (!socket) return closed.add(); // it was gone before it came
+    socket.once("close", closed.add);
     running.take(socket);
   });
 }
 
-// Many connections that close together are one message.
-function createClosedCount(): () => void {
+const closedWithin = 20; // ms
+
+// Told with the next connection that is taken, or together after a while: a message costs as much as a request.
+function createClosedCount() {
   let count = 0;
-  return () => {
-    if (count++ > 0) return;
-    setImmediate(() => {
-      tell({ type: "closed", count });
-      count = 0;
-    });
+  let timer: NodeJS.Timeout | undefined;
+  const take = () => {
+    const taken = count;
+    count = 0;
+    return taken;
+  };
+  const flush = () => {
+    timer = undefined;
+    if (count > 0) tell({ type: "closed", count: take() });
+  };
+  return {
+    take,
+    add() {
+      count++;
+      timer ??= setTimeout(flush, closedWithin).unref();
+    },
   };
 }
 

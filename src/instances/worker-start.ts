@@ -126,7 +126,11 @@ function pass(
 ): void {
   if (message.type === "metrics") gather.told(member, message.text);
   else if (message.type === "closed") handover.closed(member, message.count);
-  else handover[message.type](member, message.id);
+  else if (message.type === "refused") handover.refused(member, message.id);
+  else {
+    handover.closed(member, message.closed);
+    handover.taken(member, message.id);
+  }
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

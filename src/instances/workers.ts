@@ -82,7 +82,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
 }
 
 const longestStart = 2_000_000; // s: a module may take its time, as it may without workers
-const beyondGrace = 3; // s: SIGTERM and SIGKILL of an instance come 1 and 2 s after it
+const beyondGrace = 5; // s: what has connected is handed over first, and SIGKILL comes 2 s after the grace period
 
 // `--inspect=9229`: two cannot have one port.
 function withAnyPort(option: string): string {

@@ -1,6 +1,6 @@
 /** `--workers`: several processes behind one port look like one, and less is lost when one of them ends. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -24,7 +24,6 @@ const module = `
   exports.serve = async (req, res) => {
     if (req.path === "/exit") process.exit(9);
     if (req.path === "/block") { console.log("blocks " + process.pid); while (!existsSync("go")); }
-    if (req.path === "/crash") { setTimeout(() => { throw new Error("outside"); }, 0).unref; }
     if (req.path === "/wait") { console.log("waits " + process.pid); await until("go"); }
     res.send(String(process.pid));
   };`;
@@ -223,6 +222,45 @@ describe("workers that end", { concurrency: 2 }, () => {
       [200, 200],
     );
     await untilGone(before[0] as number);
+  });
+
+  test("workers that crash again and again are started again, later each time, until one serves", async (t) => {
+    const source = `
+      const { existsSync } = require("node:fs");
+      setInterval(() => { if (existsSync("broken")) throw new Error("no luck"); }, 5);
+      exports.serve = (req, res) => res.send(String(process.pid));`;
+    const project = await makeUserProject(t, { "index.js": source });
+    const framework = await startFramework(["--target=serve", "--workers=2"], { project });
+    t.after(() => framework.stop());
+    const before = await pidsOf(framework, 2);
+
+    writeFileSync(join(project, "broken"), "");
+    await framework.says("FF_INSTANCE_CRASH_LOOP");
+    rmSync(join(project, "broken"));
+    const [after] = await pidsOf(framework, 1, before);
+    const { code } = await framework.stop();
+    const crash = framework.logs().find((line) => line.code === "FF_INSTANCE_CRASHED");
+
+    assert.ok(after);
+    assert.match(crash?.message ?? "", /"serve" ended with exit code 16/);
+    assert.ok(framework.logs().some((line) => line.code === "FF_PROCESS_CRASHED"));
+    assert.equal(code, 0);
+  });
+
+  test("a crash while they drain ends the command with 16", async (t) => {
+    const source = `${module}
+      process.on("message", ({ type }) => { if (type === "drain") setTimeout(() => { throw new Error("no luck"); }, 20); });`;
+    const { framework, go } = await startTwo(t, ["--log-level=debug"], source);
+    const pending = request(`${framework.url}/wait`);
+    await framework.says("waits ");
+
+    framework.kill("SIGTERM");
+    await framework.says("FF_PROCESS_CRASHED");
+    go();
+    const { code } = await framework.ended();
+
+    assert.equal((await pending).status, 200);
+    assert.equal(code, 16);
   });
 
   test("when all have ended, connections wait for the next", async (t) => {
