@@ -44,21 +44,22 @@ const closedWithin = 20; // ms
 // Told with the next connection that is taken, or together after a while: a message costs as much as a request.
 function createClosedCount() {
   let count = 0;
-  let timer: NodeJS.Timeout | undefined;
   const take = () => {
     const taken = count;
     count = 0;
     return taken;
   };
+  let isDue = false;
   const flush = () => {
-    timer = undefined;
+    isDue = false;
     if (count > 0) tell({ type: "closed", count: take() });
   };
   return {
     take,
     add() {
       count++;
-      timer ??= setTimeout(flush, closedWithin).unref();
+      if (!isDue) setTimeout(flush, closedWithin).unref();
+      isDue = true;
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 
 import type { Clock } from "../core/clock";
-import { exitCodes } from "../core/lifecycle";
+import { background, exitCodes } from "../core/lifecycle";
 import { createGather, type Gather } from "./gather";
 import { createHandover, type Handover } from "./handover";
 import { type Instance, startInstance } from "./instance";
@@ -13,6 +13,8 @@ export interface WorkerStartOptions {
   args: readonly string[];
   /** Workers that there should be. */
   count: number;
+  /** Seconds that one which leaves by itself has. */
+  grace: number;
   clock: Clock;
   refuse(connection: Socket): void;
 }
@@ -24,8 +26,8 @@ export interface WorkerStart {
   /** How the process that ended last did it; `saidWhy`: by a message before. */
   lastExit(): { code: number | null; saidWhy: boolean };
   onCrashAtStop(listener: () => void): void;
-  /** Those that were leaving already, within the grace period (seconds). */
-  stop(grace: number): Promise<void>;
+  /** Resolves when those have ended that were leaving already. */
+  stop(): Promise<void>;
   killAll(signal: NodeJS.Signals): void;
 }
 
@@ -35,7 +37,7 @@ interface Member {
   measure(): void;
 }
 
-export function createWorkerStart({ args, count, clock, refuse }: WorkerStartOptions): WorkerStart {
+export function createWorkerStart({ args, count, grace, clock, refuse }: WorkerStartOptions): WorkerStart {
   const handover = createHandover<Socket>({ clock, refuse });
   const gather = createGather<Member>({ clock });
   const pids = new Set<number>();
@@ -60,10 +62,11 @@ export function createWorkerStart({ args, count, clock, refuse }: WorkerStartOpt
       if (message.type === "gather") void answer(message.id);
       else if (message.type === "leaving") {
         handover.leave(member);
-        if (instance && leaving.size < count) {
-          leaving.add(instance); // another one starts while it finishes
-          noteLeaving(`exit code ${message.code}`);
-        }
+        if (!instance) return;
+        background(instance.stop(grace)); // it may be blocked before it ends
+        if (leaving.size >= count) return;
+        leaving.add(instance);
+        noteLeaving(`exit code ${message.code}`); // another one starts while it finishes
       } else pass(message, member, handover, gather);
     };
     const answer = async (id: number) => instance?.tell({ type: "gathered", id, text: await gather.text() });
@@ -109,8 +112,8 @@ export function createWorkerStart({ args, count, clock, refuse }: WorkerStartOpt
     onCrashAtStop(listener) {
       onCrash = listener;
     },
-    async stop(grace) {
-      await Promise.all([...leaving].map((instance) => instance.stop(grace)));
+    async stop() {
+      await Promise.all([...leaving].map((instance) => instance.ended));
     },
     killAll(signal) {
       for (const pid of pids) kill(pid, signal);

@@ -40,7 +40,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const { values } = flags;
   const { workers: count, "grace-period": grace } = values;
   const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
-  const workers = createWorkerStart({ args, count, clock: realClock, refuse: refuseConnection });
+  const workers = createWorkerStart({ args, count, grace, clock: realClock, refuse: refuseConnection });
   const first = createFirst();
   const supervisor = createSupervisor({
     env,
@@ -55,7 +55,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     grace,
   };
   lifecycle.limit(() => grace + beyondGrace);
-  lifecycle.onStop(() => Promise.all([supervisor.stop(grace), workers.stop(grace)]));
+  lifecycle.onStop(() => Promise.all([supervisor.stop(grace), workers.stop()]));
   process.on("exit", () => workers.killAll("SIGTERM")); // a second signal: what drains already ends at once
   workers.onCrashAtStop(
     () => lifecycle.isStopping && void lifecycle.stop("a worker crashed", exitCodes.crashed),
@@ -123,13 +123,27 @@ function tellFailure(
 }
 
 const handoverWithin = 1_000; // ms
+const roundsAtMost = 1_000;
+
+// Those that the kernel holds would be reset. Node accepts one a round of the event loop.
+async function untilNoneWaits(server: Server): Promise<void> {
+  let hasNew = true;
+  const note = () => {
+    hasNew = true;
+  };
+  server.on("connection", note);
+  for (let round = 0; hasNew && round < roundsAtMost; round++) {
+    hasNew = false;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 /** What has connected before is served: only then do the workers drain. */
 async function stopAccepting(
   server: Server,
   handover: { settled(): Promise<void>; close(): void },
 ): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve)); // those that wait in the kernel come first
+  await untilNoneWaits(server);
   server.close();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
