@@ -9,6 +9,7 @@ import { logged } from "./rows/logged.mjs";
 import { start } from "./rows/start.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
+import { workers, workersClose } from "./rows/workers.mjs";
 
 /**
  * @typedef {object} Row
@@ -63,6 +64,8 @@ export const rows = [
   cloudevent,
   features,
   logged,
+  workers,
+  workersClose,
   binding,
   topic,
   hopTcp,

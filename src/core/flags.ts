@@ -1,4 +1,6 @@
 /** The one table of options: flag, environment twin, type, default, help. core/read-flags and yargs read by it. */
+import { availableParallelism } from "node:os";
+
 export type Command = "serve" | "dev";
 
 interface FlagKind<T> {
@@ -57,6 +59,13 @@ const wholeSeconds: FlagKind<number> = {
 const count: FlagKind<number> = {
   allowed: "a whole number, 0 or more",
   parse: (value) => (/^\d{1,9}$/.test(value) ? Number(value) : undefined),
+};
+const workerCount: FlagKind<number> = {
+  allowed: "a whole number from 1 to 999, or auto",
+  parse(value) {
+    if (value === "auto") return availableParallelism();
+    return /^[1-9]\d{0,2}$/.test(value) ? Number(value) : undefined;
+  },
 };
 const onOffWords = new Map([
   ["true", true],
@@ -211,6 +220,14 @@ export const flags = {
     env: "FF_QUEUE",
     default: 1000,
     help: "Deliveries that may wait for their turn.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  workers: {
+    ...workerCount,
+    env: "FF_WORKERS",
+    default: 1,
+    help: "Processes that share the port; auto: one for each processor.",
     group: "Server",
     commands: ["serve"],
   },
