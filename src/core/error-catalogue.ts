@@ -369,11 +369,16 @@ export const catalogue = {
   FF_HOST_REFUSED: {
     status: 403,
     message: (d: { host: string }) => `The host "${d.host}" is not this machine.`,
-    hint: () => "Ask for localhost or 127.0.0.1.",
+    hint: () => "Ask for localhost or 127.0.0.1, or name the host with --allowed-host.",
   },
   FF_ORIGIN_REFUSED: {
     status: 403,
     message: () => "Pages of other sites are not served.",
+  },
+  FF_FRONT_PATH_UNKNOWN: {
+    status: 404,
+    message: (d: { path: string; known: string[] }) =>
+      `No function answers at ${d.path}. There are ${d.known.join(", ")}.`,
   },
   FF_CONTROL_FUNCTION_UNKNOWN: {
     status: 404,

@@ -27,8 +27,8 @@ export function controlRoutes({
   const known = () => supervisor.status();
 
   function row({ name, counters, ...status }: FunctionStatus) {
-    const namespace = functions.find((one) => one.name === name)?.namespace;
-    return { name, namespace, ...status, counters: { ...counters, ...counts.of(name) } };
+    const { namespace, isAsync } = functions.find((one) => one.name === name) ?? {};
+    return { name, namespace, ...status, counters: isAsync ? { ...counters, ...counts.of(name) } : counters };
   }
 
   /** The name of the path, when such a function is there. */
