@@ -7,6 +7,7 @@ import type { FunctionStatus } from "../instances/status";
 import type { Supervisor } from "../instances/supervisor";
 import type { Feed } from "./feed";
 import type { InvocationCounts } from "./invocation-counts";
+import type { Invoke } from "./invoke";
 import type { FunctionPlan } from "./plan";
 
 export interface ControlRoutesOptions {
@@ -14,6 +15,7 @@ export interface ControlRoutesOptions {
   supervisor: Pick<Supervisor, "status" | "scale" | "restart" | "logs">;
   counts: InvocationCounts;
   feed: Feed;
+  invoke: Invoke;
   phase(): "starting" | "ok" | "stopping";
 }
 
@@ -22,6 +24,7 @@ export function controlRoutes({
   supervisor,
   counts,
   feed,
+  invoke,
   phase,
 }: ControlRoutesOptions): ControlRoute[] {
   const known = () => supervisor.status();
@@ -74,6 +77,11 @@ export function controlRoutes({
       answer: (call) => ({
         lines: supervisor.logs(named(call), { ...wishOf(call.query), signal: call.signal }),
       }),
+    },
+    {
+      method: "POST",
+      path: "/v1/invoke",
+      answer: async ({ body, signal }) => ({ body: await invoke(body, signal) }),
     },
     { method: "GET", path: "/v1/events", answer: ({ signal }) => ({ lines: feed.follow(signal) }) },
   ];

@@ -10,6 +10,7 @@ import type { Emit, ReadyBroker, ReadyFunction } from "./events";
 import type { Feed } from "./feed";
 import { type Front, startFront } from "./front";
 import { type FunctionRun, prepareFunction, sharedEnvironment } from "./function-run";
+import { createInvoke } from "./invoke";
 import type { Plan } from "./plan";
 
 export interface SessionOptions {
@@ -79,7 +80,14 @@ export function startSession({
       emit("notice", { text: `Port ${from} is taken, so ${flag} is ${to}.` });
     for (const text of plan.notices) emit("notice", { text });
     const { functions } = plan;
-    const told = { functions, supervisor, feed, phase };
+    const invoke = createInvoke({
+      functions,
+      frontUrl: () => front?.url,
+      sidecarUrl: (name) => sidecarUrl(runs.get(name)),
+      appToken: env.APP_API_TOKEN || undefined,
+      apiToken: env.DAPR_API_TOKEN || undefined,
+    });
+    const told = { functions, supervisor, feed, invoke, phase };
     control = await startSessionControl({ ...told, allowedHosts, folder, emit });
     if (stopping.signal.aborted) return;
     front = await startFront({
