@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, request as openRequest } from "node:http";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 
 import type { FunctionStatus } from "../../src/instances/status";
 import { freePorts, startDev } from "../support/dev";
+import { freePort } from "../support/mosquitto";
 import { asyncFunctionYaml, functionYaml, httpFunctionYaml, makeProject } from "../support/project";
 import { until } from "../support/wait";
 
@@ -152,6 +154,55 @@ test("requests wait while a function starts again, in order, and a restart loses
 
   assert.deepEqual([...new Set(statuses)], [200]);
   assert.equal(dev.all("reload")[0]?.data.reason, "a restart that was asked for");
+});
+
+test("a request waits while dev starts", async (t) => {
+  const port = await freePort();
+  const module = `process.stdout.write(process.pid + "\\n");
+    await new Promise((resolve) => process.once("SIGUSR2", resolve));
+    ${seen}`;
+  const dev = startDev(makeProject(t, single(module)), [...freePorts, `--port=${port}`]);
+  t.after(() => dev.stop("SIGKILL"));
+  const said = await dev.next("log");
+
+  const reply = request(`http://127.0.0.1:${port}/`, { method: "POST", body: "early" });
+  await once(await connected(port), "close"); // its connection is taken before this one, which was sent away
+  const hasStarted = dev.all("ready").length > 0;
+  process.kill(Number(said.data.text), "SIGUSR2");
+
+  assert.equal((await reply).status, 200);
+  assert.equal(hasStarted, false);
+});
+
+/** A connection that is refused something, and closed. */
+async function connected(port: number) {
+  const socket = connect(port, "127.0.0.1").end("no HTTP\r\n\r\n");
+  socket.resume();
+  await once(socket, "connect");
+  return socket;
+}
+
+test("messages that come while a function restarts are all delivered", async (t) => {
+  const { control, dev, functions } = await startProject(t, {
+    "function.yaml": asyncFunctionYaml({ outputs: { "mqtt-out": "in" } }),
+    "index.mjs": `export const relay = (ctx, data) => { console.log("got " + data); };`,
+  });
+  const send = (data: number) =>
+    postJson(`${functions[0]?.sidecar}/v1.0/bindings/mqtt-out`, { operation: "create", data });
+  const restarted = dev.next("reload");
+  let isOver = false;
+  void restarted.then(() => {
+    isOver = true;
+  });
+
+  await postJson(`${control}/v1/functions/relay/restart`, undefined);
+  let count = 0;
+  while (!isOver) await send(count++);
+  for (let more = 0; more < 5; more++) await send(count++);
+  const texts = () => new Set(dev.all("log").map(({ data }) => data.text));
+  await until(() => texts().size >= count, dev, "change", `${count} messages`);
+
+  for (let data = 0; data < count; data++) assert.ok(texts().has(`got ${data}`));
 });
 
 test("a request that waits is counted, and answered when the function is there again", async (t) => {
