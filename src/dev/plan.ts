@@ -21,6 +21,7 @@ export interface FunctionPlan {
   /** The components it may use. */
   components: ComponentDeclaration[];
   isAsync: boolean;
+  inputs: readonly ManifestInput[];
 }
 
 export interface Plan {
@@ -73,6 +74,7 @@ function planFunction(
     env: { ...params, FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)) },
     components,
     isAsync: runtime === "Async",
+    inputs,
   };
 }
 
