@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { asFrameworkError, frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
 import type { ServedFunction } from "../serving/options";
-import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
+import type { NewsItem, ParentMessage, SourceReport, WorkerMessage } from "./messages";
 
 export interface InstanceSpec {
   /** Name of the function, as the user knows it. */
@@ -27,6 +27,8 @@ export interface InstanceEvents {
   /** The process exists, and loads. */
   onSpawn?(pid: number): void;
   onNews(item: NewsItem): void;
+  /** It has loaded files, or found some missing; also long after it is ready. Only of a process that is watched. */
+  onSources?(sources: SourceReport): void;
   /** So many news were lost because they came too fast. */
   onDropped(count: number): void;
   /** Its own output, as it comes; nothing more is read before a returned promise is settled. */
@@ -67,15 +69,10 @@ export async function startInstance(
   spec: InstanceSpec,
   events: InstanceEvents,
   signal?: AbortSignal,
+  spawn: (spec: InstanceSpec) => ChildProcess = forkWorker,
 ): Promise<Instance> {
   signal?.throwIfAborted();
-  const child = fork(join(__dirname, "worker.js"), [], {
-    cwd: spec.folder,
-    env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen },
-    execArgv: [...(spec.execArgv ?? [])],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    serialization: "json",
-  });
+  const child = spawn(spec);
   for (const name of ["stdout", "stderr"] as const) {
     const stream = child[name] as Readable;
     stream.on("data", (chunk: Buffer) => {
@@ -95,6 +92,28 @@ export async function startInstance(
     await ended;
     throw err;
   }
+}
+
+/** A process of its own, for this spec. */
+export function forkWorker(
+  spec: Omit<InstanceSpec, "listen" | "function">,
+  env = environmentOf(spec),
+): ChildProcess {
+  return fork(join(__dirname, "worker.js"), [], {
+    cwd: spec.folder,
+    env,
+    execArgv: [...(spec.execArgv ?? [])],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    serialization: "json",
+  });
+}
+
+/** What the spec says, and where to listen. */
+export function environmentOf({
+  env,
+  listen,
+}: Pick<InstanceSpec, "env"> & { listen?: string }): NodeJS.ProcessEnv {
+  return { ...env, FF_PARENT_PID: String(process.pid), ...(listen !== undefined && { FF_LISTEN: listen }) };
 }
 
 const lastOutput = 200; // ms
@@ -152,6 +171,7 @@ function readyMessage(
         if (message.dropped) events.onDropped(message.dropped);
         return message.items.forEach(events.onNews);
       }
+      if (message.type === "sources") return events.onSources?.(message);
       settle();
       if (message.type === "ready") return resolve(message);
       const { type: _, ...failure } = message;
@@ -162,9 +182,10 @@ function readyMessage(
 
 function isWorkerMessage(message: unknown): message is WorkerMessage {
   if (typeof message !== "object" || message === null) return false;
-  const { type, address, functions, items, code } = message as Record<string, unknown>;
+  const { type, address, functions, items, files, code } = message as Record<string, unknown>;
   if (type === "ready") return typeof address === "string" && Array.isArray(functions);
   if (type === "news") return Array.isArray(items);
+  if (type === "sources") return Array.isArray(files);
   return type === "failed" && typeof code === "string";
 }
 
