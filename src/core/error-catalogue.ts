@@ -350,6 +350,11 @@ export const catalogue = {
     message: (d: { function: string; file: string; why: string }) =>
       `The environment file "${d.file}" of function "${d.function}" cannot be read: ${d.why}.`,
   },
+  FF_WATCH_POLLING: {
+    message: (d: { why: string }) =>
+      `Not all folders can be watched (${d.why}): their files are looked at twice a second instead.`,
+    hint: () => "On Linux, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl.",
+  },
   FF_BROKER_UNREACHABLE: {
     message: (d: { component: string; address: string; why: string }) =>
       `The broker ${d.address} of component "${d.component}" cannot be reached: ${d.why}.`,
