@@ -4,7 +4,10 @@ import { spawnSync } from "node:child_process";
 
 import { prepare } from "./run-tests.mjs";
 
-const stories = [{ name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } }];
+const stories = [
+  { name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } },
+  { name: "watch", file: "test/e2e/dev-watch.test.ts", env: { WATCH_CHANGES: "1000", WATCH_RELOADS: "50" } },
+];
 
 const reporter = ["--test-reporter=./scripts/test-reporter.mjs", "--test-reporter-destination=stdout"];
 

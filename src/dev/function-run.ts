@@ -252,7 +252,11 @@ export function sharedEnvironment(shell: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** The CR's params, then the env files, then ours. */
 function environmentOf({ plan, front, envFiles }: FunctionRunOptions, runtime: Runtime | undefined) {
   const { name, folder } = plan;
-  const own: NodeJS.ProcessEnv = { ...plan.env, ...readEnvFiles(envFiles, { folder, function: name }), ...contextIn(plan.env) };
+  const own: NodeJS.ProcessEnv = {
+    ...plan.env,
+    ...readEnvFiles(envFiles, { folder, function: name }),
+    ...contextIn(plan.env),
+  };
   return {
     ...own,
     FUNCTION_SOURCE: resolve(folder, own.FUNCTION_SOURCE ?? "."),

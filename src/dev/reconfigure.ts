@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
-import { asFrameworkError } from "../core/errors";
+import { asFrameworkError, frameworkError } from "../core/errors";
 import { describeError } from "../core/log";
 import type { Change } from "../instances/reloads";
 import type { Emit } from "./events";
@@ -26,8 +26,8 @@ export function reconfigureAll(
     planned.size !== runs.size ||
     [...runs.values()].some((run) => needsNewStart(run.plan, planned.get(run.plan.name)));
   if (isOther) {
-    const text = `${change.files.map((file) => basename(file)).join(", ")}: functions or components are other ones now. They change when dev is started again.`;
-    emit("notice", { text });
+    const files = change.files.map((file) => basename(file));
+    emit("error", describeError(frameworkError("FF_DEV_RESTART_NEEDED", { files })));
     return () => undefined;
   }
   const done = [...runs.values()].map((run) =>

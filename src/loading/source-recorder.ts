@@ -101,7 +101,9 @@ export function recordSources(tell: (news: SourceNews) => void): SourceRecorder 
       schedule();
     },
     missing(path) {
-      missing.add(path);
+      const fingerprint = fingerprintOf(path);
+      if (fingerprint === undefined) missing.add(path);
+      else files.set(path, fingerprint); // it is not what was wanted, and may become that
       schedule();
     },
     beforeImport,
