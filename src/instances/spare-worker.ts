@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 
 import { lazyRequire } from "../core/lazy";
+import { warmUpTransformer } from "../loading/typescript-transform";
 import { loadExpress } from "../serving/express";
 import { replaceEnvironment } from "./environment";
 import type { ParentMessage, WarmUp } from "./messages";
@@ -33,9 +34,7 @@ const warmUps: Record<WarmUp, () => unknown> = {
   typescript() {
     load("../loading/typescript.js");
     lazyRequire("get-tsconfig");
-    (
-      load("../loading/typescript-transform.js") as typeof import("../loading/typescript-transform")
-    ).warmUpTransformer();
+    warmUpTransformer();
   },
   import: () => import(emptyModule), // Node makes its loader at the first one
 };
