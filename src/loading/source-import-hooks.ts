@@ -1,8 +1,9 @@
 /** How `import` tells which files it reads. It answers nothing: that is for the hooks after it. */
 import type { MessagePort } from "node:worker_threads";
 
+import { fingerprintOf } from "../core/fingerprint";
 import type { ImportHooks } from "./import-hooks";
-import { listenToSources, noteFile } from "./source-notes";
+import { isUsers, listenToSources, noteFile } from "./source-notes";
 import { fileOf } from "./typescript-resolve";
 import { noteUnresolved } from "./unresolved";
 
@@ -11,12 +12,16 @@ export interface SourceHooksData {
   port?: MessagePort;
 }
 
-export type SourceNote = { file: string } | { missing: string };
+/** The fingerprint is taken before the file is read, not when the note arrives: it may be another file by then. */
+export type SourceNote = { file: string; fingerprint: string | null } | { missing: string };
 
 export function createHooks({ port }: SourceHooksData): ImportHooks {
   if (port)
     listenToSources({
-      file: (file) => port.postMessage({ file } satisfies SourceNote),
+      file(file) {
+        if (!isUsers(file)) return;
+        port.postMessage({ file, fingerprint: fingerprintOf(file) ?? null } satisfies SourceNote);
+      },
       missing: (missing) => port.postMessage({ missing } satisfies SourceNote),
       beforeImport: () => undefined,
     });

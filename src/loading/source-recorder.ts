@@ -62,11 +62,12 @@ export function recordSources(tell: (news: SourceNews) => void): SourceRecorder 
     else timer ??= setTimeout(flush, batchEvery).unref();
   }
 
-  function note(path: string): void {
+  function note(path: string, fingerprint: string | null): void {
     const isNew = !files.has(path);
-    files.set(path, fingerprintOf(path, (bytes) => mayImport(path, bytes) && beforeImport()) ?? null);
+    files.set(path, fingerprint);
     if (isNew) notePackageOf(path);
     hasTypeScript ||= isTypeScript(path);
+    schedule();
   }
 
   // The nearest one decides what the file is.
@@ -86,7 +87,7 @@ export function recordSources(tell: (news: SourceNews) => void): SourceRecorder 
     if (canHookInThread) return hookImports(join(__dirname, "source-import-hooks.js"), data);
     const { port1, port2 } = new MessageChannel();
     const take = (message: SourceNote) =>
-      "file" in message ? noteFile(message.file) : noteMissing(message.missing);
+      "file" in message ? note(message.file, message.fingerprint) : noteMissing(message.missing);
     port1.on("message", take).unref();
     drain = () => {
       for (let one = receiveMessageOnPort(port1); one; one = receiveMessageOnPort(port1)) take(one.message);
@@ -97,8 +98,7 @@ export function recordSources(tell: (news: SourceNews) => void): SourceRecorder 
   listenToSources({
     file(path) {
       if (!isUsers(path)) return;
-      note(path);
-      schedule();
+      note(path, fingerprintOf(path, (bytes) => mayImport(path, bytes) && beforeImport()) ?? null);
     },
     missing(path) {
       const fingerprint = fingerprintOf(path);
