@@ -1,5 +1,5 @@
 /** The server of each runtime: requests to functions (sync), Dapr's deliveries (async). */
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 
 import { frameworkError } from "../core/errors";
@@ -33,6 +33,10 @@ export interface ServerParts<O = ServeOptions> {
 export interface NewServer {
   server: Server;
   functions: ServedFunction[];
+  /** The stop begins. */
+  onStop?: () => void;
+  /** The grace period is over, and this answer is not given yet. */
+  onLate?: (res: ServerResponse) => void;
 }
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
@@ -50,10 +54,11 @@ export function asyncServer(
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
   if (Object.keys(context.inputs).length === 0)
     log.warn("The function context declares no inputs: nothing will be delivered.");
-  const handle = createInputsHandler({
+  const { handle, stop, giveUp } = createInputsHandler({
     target: { ...openTarget(options, loaded), context },
     bodyLimit: limits.bodyLimit,
     timeout: limits.timeout,
+    retry: limits.retry,
     concurrency,
     reserved: createReserved({
       ignoredRoutes: options.ignoredRoutes ?? [],
@@ -64,7 +69,8 @@ export function asyncServer(
     isStopping: () => lifecycle.isStopping,
   });
   const server = createServer(serverTimeouts, handle).setTimeout(0);
-  return { server, functions: [{ name, signature: "openfunction", path: "/" }] };
+  const served: ServedFunction[] = [{ name, signature: "openfunction", path: "/" }];
+  return { server, functions: served, onStop: stop, onLate: giveUp };
 }
 
 /** The part of the options that a server for requests needs. */
