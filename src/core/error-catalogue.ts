@@ -257,6 +257,11 @@ export const catalogue = {
   FF_SEND_FAILED: {
     message: (d: { failures: string[] }) => `Sending failed: ${d.failures.join("; ")}.`,
   },
+  FF_SEND_TOPIC_MISSING: {
+    message: (d: { output: string }) =>
+      `The output "${d.output}" is a pub/sub component, and the function context does not tell its topic.`,
+    hint: () => "FUNC_CONTEXT_V1BETA2 tells no topics of outputs: give FUNC_CONTEXT too, with a uri.",
+  },
   FF_SEND_UNSERIALISABLE: {
     message: (d: { output: string; why: string }) =>
       `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
@@ -304,7 +309,7 @@ export const catalogue = {
   },
   FF_MANIFEST_NO_FUNCTION: {
     message: (d: { paths: string[] }) => `No Function is declared in ${listed(d.paths)}.`,
-    hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 and kind Function.",
+    hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 or v1beta2, and kind Function.",
   },
   FF_COMPONENT_UNKNOWN: {
     message: (d: { component: string; known: string[] }) =>

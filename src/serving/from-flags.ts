@@ -5,7 +5,8 @@ import { log } from "../core/log";
 import { importModule } from "../loading/import-module";
 import { loadModule } from "../loading/load";
 import { loadPlugins } from "../loading/plugins";
-import { parseFunctionContext } from "../manifest/function-context";
+import { mergeContexts, readContexts } from "../manifest/contexts";
+import { builtinPlugins } from "../signatures/plugins";
 import { type LaunchOptions, launch } from "./launch";
 import type { Running } from "./options";
 
@@ -14,12 +15,13 @@ export async function serveFromFlags(
   options: Omit<LaunchOptions, "loaded" | "context" | "plugins">,
 ): Promise<Running> {
   const { values } = options.flags;
-  const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
+  const contexts = readContexts({ context: values.context, v1beta2: values["context-v1beta2"] });
   const { source, target, import: imports, ts: typescript } = values;
   const pluginFolder = resolve(source ?? ".", "plugins"); // before the module, which may change the working folder
   const loaded = await loadModule({ source, target, imports, typescript });
   if (loaded.chosen)
     log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
   const plugins = await loadPlugins(pluginFolder, (file) => importModule(file, { typescript }));
+  const context = mergeContexts(contexts, [...Object.keys(plugins), ...builtinPlugins]);
   return launch({ ...options, loaded, context, plugins });
 }

@@ -52,7 +52,7 @@ export function asyncServer(
   const { name, signature } = loaded;
   if (signature !== undefined && signature !== "openfunction")
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
-  if (Object.keys(context.inputs).length === 0)
+  if (Object.values(context.inputs).every(({ subscribed }) => subscribed === false))
     log.warn("The function context declares no inputs: nothing will be delivered.");
   const { handle, stop, giveUp } = createInputsHandler({
     target: { ...openTarget(options, loaded), context },
