@@ -7,6 +7,7 @@ import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
 import { start } from "./rows/start.mjs";
+import { startAsync } from "./rows/start-async.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
 
@@ -57,6 +58,7 @@ import { topic } from "./rows/topic.mjs";
 export const rows = [
   hello,
   start,
+  startAsync,
   startTypescript,
   startTypescriptCold,
   echo,

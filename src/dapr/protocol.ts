@@ -57,7 +57,7 @@ const tracedType = "io.openfunction.function.";
  */
 export function unwrapTraced(delivered: DeliveredEvent): DeliveredEvent {
   const { event, data } = delivered;
-  const isOuter = isTraced(event);
+  const isOuter = event !== undefined && isTraced(event);
   if (!isOuter && !isTraced(data)) return delivered;
   const inner = isOuter ? data : dataOf(data as Record<string, unknown>);
   const value = typeof inner === "string" ? guessData(Buffer.from(inner), { json: true }) : inner;

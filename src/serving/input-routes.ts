@@ -94,13 +94,15 @@ export function chooseTopic(
   event: Record<string, unknown> | undefined,
   header: string | string[] | undefined,
 ): Route {
-  const [first] = candidates as [Route];
-  if (first.caller === "announced") return first;
   const pubsub = event?.pubsubname ?? header;
   const own = byTopic.get(topicKey(pubsub, event?.topic));
   if (own) return own;
   const topics = candidates.filter(({ caller }) => caller !== "binding");
-  return topics.find(({ component }) => component.componentName === pubsub) ?? topics[0] ?? first;
+  return (
+    topics.find(({ component }) => component.componentName === pubsub) ??
+    topics[0] ??
+    (candidates[0] as Route)
+  );
 }
 
 const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;

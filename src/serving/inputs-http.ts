@@ -57,15 +57,17 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
     res: ServerResponse,
     bytes: Buffer,
   ): void {
-    const { type } = parseContentType(req.headers["content-type"]);
-    const binding = candidates.find(({ caller }) => caller === "binding");
-    if (binding && type !== "application/cloudevents+json") return receiveBinding(binding, req, res, bytes);
+    const [first] = candidates as [Route, ...Route[]];
+    const binding = first.caller === "announced" ? undefined : bindingOf(candidates);
+    if (binding && !isEvent(req)) return receiveBinding(binding, req, res, bytes);
     const delivered = readEnvelope(bytes);
-    const route = chooseTopic(routes, candidates, delivered.event, req.headers.pubsubname);
+    const { event, data } = delivered;
+    const route =
+      first.caller === "announced" ? first : chooseTopic(routes, candidates, event, req.headers.pubsubname);
     if (route.caller === "binding") return receiveBinding(route, req, res, bytes);
-    const entries = delivered.event ? undefined : readBulk(delivered.data);
+    const entries = event ? undefined : readBulk(data);
     if (entries) for (const one of bulkDeliveries(target, route, { req, res }, entries)) deliver(one);
-    else deliver(new HttpDelivery(target, route, { req, res }, { ...delivered, rawBody: bytes }));
+    else deliver(new HttpDelivery(target, route, { req, res }, { data, event, rawBody: bytes }));
   }
 
   // Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
@@ -103,6 +105,14 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
 
   const giveUp = (res: ServerResponse) => replyUnfinished(res, "The process ends: the grace period is over.");
   return { handle, stop, giveUp };
+}
+
+function bindingOf(candidates: readonly Route[]): Route | undefined {
+  return candidates.find(({ caller }) => caller === "binding");
+}
+
+function isEvent({ headers }: IncomingMessage): boolean {
+  return parseContentType(headers["content-type"]).type === "application/cloudevents+json";
 }
 
 // daprd 1.18: a retry policy that repeats a binding after a refused connection sends an empty chunked body, and an app
