@@ -11,7 +11,9 @@ export type TopicStatus = "SUCCESS" | "RETRY" | "DROP";
 export interface Subscription {
   pubsubname: string;
   topic: string;
-  route: string;
+  /** Or `routes`. */
+  route?: string;
+  routes?: { rules: { match: string; path: string }[]; default?: string };
   metadata?: Record<string, string>;
   deadLetterTopic?: string;
   bulkSubscribe?: BulkSubscribe;
@@ -19,10 +21,11 @@ export interface Subscription {
 
 /**
  * The path on which a topic is delivered: every byte of a name outside A-Z a-z 0-9 - becomes `_` and two hex digits,
- * so that no two topics share a path.
+ * so that no two topics share a path. An input that takes a part of the topic has one below it.
  */
-export function announcedRoute(pubsub: string, topic: string): string {
-  return `/dapr/events/${escapeName(pubsub)}/${escapeName(topic)}`;
+export function announcedRoute(pubsub: string, topic: string, input?: string): string {
+  const path = `/dapr/events/${escapeName(pubsub)}/${escapeName(topic)}`;
+  return input === undefined ? path : `${path}/${escapeName(input)}`;
 }
 
 function escapeName(name: string): string {

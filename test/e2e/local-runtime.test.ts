@@ -254,6 +254,77 @@ describe("the local runtime", { skip: withoutMosquitto }, () => {
     }
   });
 
+  test("rules choose the path of an event, and what no path is meant by goes to the dead letter topic", async () => {
+    const letters = await connectOutside(broker.url, ["unrouted"]);
+    const event = (id: string, more: object) =>
+      JSON.stringify({ specversion: "1.0", id, type: "t", source: "s", ...more });
+    const rules = [
+      { match: 'event.type == "created" && event.data.n > 1', path: "large" },
+      { match: "event.type == ", path: "/broken" },
+      { match: 'event.type == "created"', path: "/created" },
+    ];
+    const withDefault = { ...subscribeTo("routed")[0], routes: { rules: rules, default: "/rest" } };
+    const routes = { rules: rules.slice(0, 1) };
+    const without = { pubsubname: "stream", topic: "partly", routes, deadLetterTopic: "unrouted" };
+    const { app, runtime } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url }) => (url === "/dapr/subscribe" ? { body: [withDefault, without] } : { status: 200 }),
+    );
+    await subscribed(2);
+
+    await publishFromOutside("routed", [
+      event("1", { type: "created", data: { n: 2 } }),
+      event("2", { type: "created", data: { n: 1 } }),
+      event("3", { type: "created" }),
+      event("4", {}),
+      "no JSON",
+    ]);
+    await publishFromOutside("partly", [event("5", { type: "created", data: { n: 3 } }), event("6", {})]);
+    await letters.count(1);
+    await until(() => recorder.sent("puback").length === 7, recorder, "packet", "all acknowledgements");
+    const asked = await fetch(`http://127.0.0.1:${runtime.port}/v1.0/metadata`);
+    const { subscriptions } = (await asked.json()) as { subscriptions: { rules: { path: string }[] }[] };
+    await tearDown();
+    await letters.stop();
+
+    const got = app.calls
+      .filter(({ method }) => method === "POST")
+      .map(({ url, body }) => `${url} ${body.startsWith("{") ? JSON.parse(body).id : body}`)
+      .sort();
+    assert.deepEqual(got, ["/created 2", "/created 3", "/large 1", "/large 5", "/rest 4", "/rest no JSON"]);
+    assert.equal(JSON.parse(letters.received[0]?.text ?? "").id, "6");
+    assert.deepEqual(
+      subscriptions[0]?.rules.map(({ path }) => path),
+      ["/large", "/broken", "/created", "/rest"],
+    );
+  });
+
+  test("events of different paths are in different bulks", async () => {
+    const event = (id: string, type: string) => JSON.stringify({ specversion: "1.0", id, type, source: "s" });
+    const bulkSubscribe = { enabled: true, maxMessagesCount: 2, maxAwaitDurationMs: 600_000 };
+    const routes = { rules: [{ match: 'event.type == "a"', path: "/a" }], default: "/b" };
+    const { app } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url, body }) => {
+        if (url === "/dapr/subscribe")
+          return { body: [{ pubsubname: "stream", topic: "split", routes, bulkSubscribe }] };
+        const entries: { entryId: string }[] = body ? JSON.parse(body).entries : [];
+        return { body: { statuses: entries.map(({ entryId }) => ({ entryId, status: "SUCCESS" })) } };
+      },
+    );
+    await subscribed();
+
+    await publishFromOutside("split", [event("1", "a"), event("2", "b"), event("3", "a"), event("4", "b")]);
+    await until(() => recorder.sent("puback").length === 4, recorder, "packet", "all acknowledgements");
+    await tearDown();
+
+    const idsOf = (path: string) =>
+      app
+        .callsTo("POST", path)
+        .map(({ body }) => JSON.parse(body).entries.map((one: { event: { id: string } }) => one.event.id));
+    assert.deepEqual([idsOf("/a"), idsOf("/b")], [[["1", "3"]], [["2", "4"]]]);
+  });
+
   test("a binding is asked for at its route, or not at all when its direction is stated", async () => {
     const { app, runtime } = await setUp(
       (port) => [

@@ -237,6 +237,23 @@ const broken: [
     /inputs\.b\.metadata\.direction must name "input"/,
   ],
   [
+    "inputs that share a topic",
+    {
+      inputs: {
+        a: { ...topic, match: "true", deadLetterTopic: "x" },
+        b: { ...topic, match: "false", deadLetterTopic: "y" },
+        c: { ...topic, match: "true" },
+        d: { ...topic, match: 5 },
+        e: { ...binding, match: "true" },
+      },
+    },
+    undefined,
+    /inputs\.b\.deadLetterTopic differs from that of inputs\.a, which reads the same topic/,
+    /inputs\.c reads the same topic "orders" of "stream" as inputs\.a/,
+    /inputs\.d\.match must be a text, not 5/,
+    /inputs\.e\.match is for topics/,
+  ],
+  [
     "the second document",
     undefined,
     {
