@@ -14,7 +14,7 @@ import { readBody } from "./body";
 import { bulkDeliveries } from "./bulk-delivery";
 import { createDeliveries, type DeliveriesOptions } from "./delivery";
 import { HttpDelivery } from "./http-delivery";
-import { replyBytes, replyUnfinished } from "./input-replies";
+import { replyBytes, replyOutcome, replyUnfinished } from "./input-replies";
 import {
   chooseTopic,
   findRoutes,
@@ -122,10 +122,10 @@ function isLost({ component }: Route, { headers }: IncomingMessage): boolean {
   return isChunked && component.componentType.toLowerCase() !== "bindings.cron";
 }
 
-function refuseLost(res: ServerResponse, { component }: Route): void {
-  const err = frameworkError("FF_DELIVERY_BODY_LOST", { binding: component.componentName });
-  log.warn(`${err.code} ${err.message}`);
-  refuse(res, err);
+function refuseLost(res: ServerResponse, route: Route): void {
+  const error = frameworkError("FF_DELIVERY_BODY_LOST", { binding: route.component.componentName });
+  log.warn(`${error.code} ${error.message}`);
+  replyOutcome(res, { word: "retry", error }, { route, production: false });
 }
 
 function refuseRoute(res: ServerResponse, method: string, path: string, { byPath }: RouteTable): void {
