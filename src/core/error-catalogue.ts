@@ -27,6 +27,10 @@ export const catalogue = {
     hint: (d: { flag: string; command: string; known: string[] }) =>
       didYouMean(d.flag, d.known) ?? `"functions-framework ${d.command} --help" lists the options.`,
   },
+  FF_WORKERS_PROGRAMMATIC: {
+    message: () => `serve() has no option "workers": a function cannot be sent to another process.`,
+    hint: () => "Start its module with `functions-framework --workers`.",
+  },
   FF_COMMAND_UNKNOWN: {
     message: (d: { command: string; known: string[] }) => `There is no command "${d.command}".`,
     hint: (d: { command: string; known: string[] }) =>

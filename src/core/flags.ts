@@ -1,4 +1,6 @@
 /** The one table of options: flag, environment twin, type, default, help. core/read-flags and yargs read by it. */
+import { availableParallelism } from "node:os";
+
 import { type RetryRule, readRetryRule, retryExample } from "./retry-rule";
 
 export type Command = "serve" | "dev";
@@ -61,6 +63,13 @@ const wholeSeconds: FlagKind<number> = {
 const count: FlagKind<number> = {
   allowed: "a whole number, 0 or more",
   parse: (value) => (/^\d{1,9}$/.test(value) ? Number(value) : undefined),
+};
+const workerCount: FlagKind<number> = {
+  allowed: "a whole number from 1 to 999, or auto",
+  parse(value) {
+    if (value === "auto") return availableParallelism();
+    return /^[1-9]\d{0,2}$/.test(value) ? Number(value) : undefined;
+  },
 };
 const onOffWords = new Map([
   ["true", true],
@@ -242,6 +251,14 @@ export const flags = {
     env: "FUNC_RETRY",
     defaultText: "off",
     help: "Attempts of a delivery inside of the process, and the pauses between, as JSON.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  workers: {
+    ...workerCount,
+    env: "FF_WORKERS",
+    default: 1,
+    help: "Processes that share the port; auto: one for each processor.",
     group: "Server",
     commands: ["serve"],
   },

@@ -1,5 +1,5 @@
 /** What a failed load means to the one who wrote the module. */
-import { spawnSync } from "node:child_process";
+import type * as ChildProcess from "node:child_process";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,6 +11,7 @@ import {
   messageOf,
   type Place,
 } from "../core/errors";
+import { lazyRequire } from "../core/lazy";
 import { isTypeScript } from "./locate";
 
 /** Codes: FF_LOAD_DEPENDENCY, FF_LOAD_SYNTAX, FF_LOAD_FAILED; an error of ours stays as it is. */
@@ -59,6 +60,7 @@ const longest = 10_000; // ms
 
 // For an ES module Node keeps the place in a hidden field, which it reads only to print the error as it ends.
 function placeByNode(file: string): Place | undefined {
+  const { spawnSync } = lazyRequire("node:child_process") as typeof ChildProcess;
   const { stderr } = spawnSync(
     process.execPath,
     ["--no-warnings", "--experimental-vm-modules", join(__dirname, "syntax-check.js"), file],

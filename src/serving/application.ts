@@ -7,6 +7,7 @@ import type { Application } from "express";
 
 import { lazyRequire } from "../core/lazy";
 import type { ExpressParts } from "./express";
+import { defineLazily } from "./request";
 
 /** The part of an Express application that its request and response use. */
 export interface AppSettings {
@@ -26,8 +27,21 @@ export interface AppSettings {
  * The settings of the original frameworks: every proxy is trusted, no ETag, no X-Powered-By, simple query parser;
  * the others are Express's defaults.
  */
-export function createAppSettings({ compile }: Pick<ExpressParts, "compile">): AppSettings {
-  const settings: Record<string, unknown> = { env: process.env.NODE_ENV || "development" };
+export function createAppSettings(compile: ExpressParts["compile"]): AppSettings {
+  const settings: Record<string, unknown> = {
+    env: process.env.NODE_ENV || "development",
+    etag: false,
+    "etag fn": undefined,
+    "query parser": "simple",
+    "trust proxy": true,
+    "x-powered-by": false,
+    "subdomain offset": 2,
+    "jsonp callback name": "callback",
+    views: resolve("views"),
+  };
+  // Compiled at the first read, because what compiles them is a part of Express.
+  for (const name of ["query parser", "trust proxy"] as const)
+    defineLazily(settings, `${name} fn`, () => compile(name, settings[name]));
   const engines: [string, unknown][] = [];
   let express: Application | undefined;
 
@@ -64,12 +78,5 @@ export function createAppSettings({ compile }: Pick<ExpressParts, "compile">): A
     },
     render: (view, ...rest) => fullApplication().render(view, ...(rest as [never])),
   };
-  return app
-    .set("etag", false)
-    .set("query parser", "simple")
-    .set("trust proxy", true)
-    .set("x-powered-by", false)
-    .set("subdomain offset", 2)
-    .set("jsonp callback name", "callback")
-    .set("views", resolve("views"));
+  return app;
 }

@@ -1,7 +1,7 @@
 /** Reads request bodies, only where there is one, and fills `req.rawBody` and `req.body` as Express's parsers do. */
 import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type * as Zlib from "node:zlib";
 
 import {
   decodeJsonText,
@@ -13,6 +13,7 @@ import {
 } from "../core/content";
 import { frameworkError, messageOf } from "../core/errors";
 import { hasHeader } from "../core/http";
+import { lazyRequire } from "../core/lazy";
 import type { Request } from "../functions/types";
 
 /**
@@ -78,11 +79,13 @@ export function parseBody(req: Request, bytes: Buffer): unknown {
 
 const nothing = Buffer.alloc(0);
 
+const zlib = () => lazyRequire("node:zlib") as typeof Zlib;
+
 const inflaters = new Map<string, () => Transform>([
-  ["gzip", createGunzip],
-  ["x-gzip", createGunzip],
-  ["deflate", createInflate],
-  ["br", createBrotliDecompress],
+  ["gzip", () => zlib().createGunzip()],
+  ["x-gzip", () => zlib().createGunzip()],
+  ["deflate", () => zlib().createInflate()],
+  ["br", () => zlib().createBrotliDecompress()],
 ]);
 
 function collect(

@@ -79,7 +79,8 @@ function finish(
       else if (isCrashed()) failOpen(connections, "The process has crashed.");
       for (const socket of connections) socket.destroySoon(); // what is written already still goes out
     }, gracePeriod * 1000);
-    stopAccepting(server, () => {
+    stopAccepting(server, async () => {
+      await untilAllClosed(connections); // the server counts none that somebody else has accepted
       clearTimeout(linger);
       clearInterval(idle);
       clearTimeout(deadline);
@@ -95,6 +96,10 @@ function stopAccepting(server: Server, closed: () => void): void {
   server.closeIdleConnections = () => undefined;
   server.close(closed);
   server.closeIdleConnections = closeIdleConnections;
+}
+
+async function untilAllClosed(connections: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of connections) await new Promise((closed) => socket.once("close", closed));
 }
 
 // RFC 9112 §9.6: the last answer on a connection says so.

@@ -43,15 +43,16 @@ export function createHandler(options: HandlerOptions): RequestHandler {
   const readsBody = signature.body === "raw" || limits.bodyMode === "parse";
   const isApplication = signature.name === "http" && fn.length >= 3;
 
-  const run = (invocation: Invocation, req: Request, res: Response) =>
+  const run = (invocation: Invocation, req: Request, res: Response) => {
+    (req as Carrier)[invocationOf] = invocation;
+    (res as Carrier)[invocationOf] = invocation;
     runInvocation(invocation, call, invocation, req, res);
+  };
 
   return (req, res) => {
     if (methods && !acceptsMethod(methods, req.method)) return refuseMethod(req, res, methods);
     if (concurrency && !concurrency.tryEnter()) return refuseBusy(res, concurrency);
     const invocation = new Invocation(name, signature.name, "http", res);
-    (req as Carrier)[invocationOf] = invocation;
-    (res as Carrier)[invocationOf] = invocation;
     if (isApplication) keepInvocation(req, res);
     onInvocation?.(invocation);
     if (concurrency || timeout > 0 || hasListeners("invocation"))

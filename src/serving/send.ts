@@ -16,20 +16,20 @@ type PlainResponse = ServerResponse & {
 };
 
 /** The two methods, with those of Express to fall back on. */
-export function createSend(express: ExpressParts["response"]) {
+export function createSend(express: () => ExpressParts["response"]) {
   function send(this: PlainResponse, body?: unknown): unknown {
     const type = this.getHeader("Content-Type");
     if (typeof body !== "string" || !hasPlainType(type) || !isPlain(this))
-      return express.send.call(this, body);
+      return express().send.call(this, body);
     return sendText(this, body, type ?? "text/html; charset=utf-8");
   }
 
   function json(this: PlainResponse, value?: unknown): unknown {
     // Who wraps `send` wants to see this one too.
     if (this.send !== send || this.hasHeader("Content-Type") || hasJsonSettings(this.app) || !isPlain(this))
-      return express.json.call(this, value);
+      return express().json.call(this, value);
     const text = JSON.stringify(value);
-    if (text === undefined) return express.json.call(this, value);
+    if (text === undefined) return express().json.call(this, value);
     return sendText(this, text, "application/json; charset=utf-8");
   }
 

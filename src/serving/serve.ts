@@ -1,4 +1,7 @@
 /** Listens, serves functions, drains. */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
 import { exitCodes } from "../core/lifecycle";
 import { createMetrics } from "../telemetry/metrics";
 import { Concurrency } from "./concurrency";
@@ -14,10 +17,11 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const concurrency = isCounted
     ? new Concurrency({ max: limits.maxConcurrency, queue: limits.queue })
     : undefined;
-  const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
-  if (metrics) lifecycle.onStop(metrics.stop);
+  const own = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
+  if (own) lifecycle.onStop(own.stop);
+  const metrics = own && (options.metricsOfAll?.(own) ?? own);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, onStop, onLate } =
+  const { server, functions, warmUp, onStop, onLate } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -32,6 +36,20 @@ export async function serve(options: ServeOptions): Promise<Running> {
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.address);
-  metrics?.started();
-  return { functions, ...addressOf(server) };
+  own?.started();
+  if (warmUp) lifecycle.onStop(soon(warmUp));
+  return { functions, ...addressOf(server), take: (socket) => take(server, socket) };
+}
+
+// As Node's own server makes its sockets.
+function take(server: Server, socket: Socket): void {
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  server.emit("connection", socket);
+}
+
+/** Not at once, because the first request may wait for its answer already. */
+function soon(work: () => unknown): () => void {
+  const timer = setTimeout(work, 100).unref(); // ms
+  return () => clearTimeout(timer);
 }

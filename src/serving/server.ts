@@ -2,7 +2,7 @@
  * The HTTP server: Express's request and response without Express's router.
  *
  * http.createServer gets two classes whose prototypes inherit from Express's own request and response, so every
- * Express method works and no prototype is changed per request, which would cost three quarters of the throughput.
+ * Express method works (`express-late`) and no prototype is changed per request, which would cost three quarters of the throughput.
  * They are classes, not functions: V8 sizes a derived class by its parents' fields, and a function that calls
  * http.ServerResponse makes every response a slow object (a third of the throughput).
  */
@@ -15,8 +15,8 @@ import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
-import { emitWithin } from "./emit";
-import { loadExpress } from "./express";
+import { followListeners } from "./emit";
+import { createLateExpress } from "./express-late";
 import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
@@ -24,8 +24,11 @@ import type { Reserved } from "./reserved";
 import { createSend } from "./send";
 import { serverTimeouts } from "./timeouts";
 
-const express = loadExpress();
-const { send, json } = createSend(express.response);
+const express = createLateExpress();
+const { send, json } = createSend(() => express.load().response);
+
+/** Loads what the first call of an Express method would wait for. */
+export const warmUp = (): unknown => express.load();
 
 export type RequestHandler = (req: Request, res: Response) => void;
 
@@ -39,7 +42,10 @@ export interface FunctionServerOptions {
 
 /** A server that does not listen yet. */
 export function createFunctionServer({ handle, reserved, context }: FunctionServerOptions): Server {
-  const { FunctionRequest, FunctionResponse } = createMessageClasses(createAppSettings(express), context);
+  const { FunctionRequest, FunctionResponse } = createMessageClasses(
+    createAppSettings((setting, value) => express.load().compile(setting, value)),
+    context,
+  );
   const server = createHttpServer(
     {
       ...serverTimeouts,
@@ -107,10 +113,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     constructor(socket: Socket) {
       super(socket);
     }
-
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      return emitWithin(this, super.emit, event, args);
-    }
   }
 
   class FunctionResponse extends ServerResponse {
@@ -118,10 +120,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     /** What `send` has written in one go; Node keeps no record of such headers. */
     sentHeaders: Record<string, number | string> | undefined = undefined;
     [invocationOf]: Invocation | undefined = undefined;
-
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      return emitWithin(this, super.emit, event, args);
-    }
 
     override getHeader(name: string) {
       return super.getHeader(name) ?? this.sentHeaders?.[name.toLowerCase()];
@@ -142,6 +140,8 @@ function createMessageClasses(app: AppSettings, context: unknown) {
 
   Object.setPrototypeOf(FunctionRequest.prototype, express.request);
   Object.setPrototypeOf(FunctionResponse.prototype, express.response);
+  followListeners(FunctionRequest.prototype);
+  followListeners(FunctionResponse.prototype);
   define(FunctionRequest.prototype, "app", app);
   define(FunctionResponse.prototype, "app", app);
   define(FunctionResponse.prototype, "send", send);

@@ -16,12 +16,14 @@ import type { Concurrency } from "./concurrency";
 import { createHandler, type RequestLimits } from "./handler";
 import type { HealthOptions } from "./health";
 import { defaultIgnoredRoutes } from "./ignored-routes";
-import { createInputsHandler } from "./inputs-http";
+import type * as InputsHttp from "./inputs-http";
 import type { ServedFunction, ServeOptions } from "./options";
 import { createReserved } from "./reserved";
 import { createRouter } from "./routes";
 import { createTarget } from "./target";
 import { serverTimeouts } from "./timeouts";
+
+const load = createRequire(__filename);
 
 /** What the server of a runtime is made of. */
 export interface ServerParts<O = ServeOptions> {
@@ -33,6 +35,8 @@ export interface ServerParts<O = ServeOptions> {
 export interface NewServer {
   server: Server;
   functions: ServedFunction[];
+  /** Loads what the first invocations may wait for. */
+  warmUp?(): unknown;
   /** The stop begins. */
   onStop?: () => void;
   /** The grace period is over, and this answer is not given yet. */
@@ -54,6 +58,7 @@ export function asyncServer(
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
   if (Object.values(context.inputs).every(({ subscribed }) => subscribed === false))
     log.warn("The function context declares no inputs: nothing will be delivered.");
+  const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
   const { handle, stop, giveUp } = createInputsHandler({
     target: { ...openTarget(options, loaded), context },
     bodyLimit: limits.bodyLimit,
@@ -92,8 +97,6 @@ export type SyncOptions = Pick<
   outputs?: Outputs;
 };
 
-const load = createRequire(__filename);
-
 export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
   const { functions, limits, context, onInvocation } = options;
   const endpoints = functions.map((loaded) => {
@@ -119,7 +122,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
     health: healthOf(options),
     metrics,
   });
-  const { createFunctionServer } = load("./server.js") as typeof import("./server"); // Express: 40 ms an async function saves
+  const { createFunctionServer, warmUp } = load("./server.js") as typeof import("./server"); // not for an async function
   const server = createFunctionServer({
     handle: isAlone ? only.handle : createRouter(endpoints),
     reserved,
@@ -127,6 +130,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   });
   return {
     server,
+    warmUp,
     functions: endpoints.map(({ name, signature, path }) => ({
       name,
       signature,

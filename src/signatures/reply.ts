@@ -27,7 +27,7 @@ export function failureHeaders(word: FailureWord): Record<string, string> {
 
 /** Sends a returned value: `undefined` is 204. Throws for what cannot be written as JSON. */
 export function sendResult(res: Response, value: unknown): void {
-  if (value === undefined) res.status(204).end();
+  if (value === undefined) sendNothing(res);
   else if (typeof value === "string" || Buffer.isBuffer(value)) res.send(value);
   else if (ArrayBuffer.isView(value)) res.send(bytesOf(value));
   else if (isCloudEvent(value)) sendCloudEvent(res, value);
@@ -35,6 +35,11 @@ export function sendResult(res: Response, value: unknown): void {
   else if (isAsyncIterable(value)) sendStream(res, streamOf(value), failCurrent);
   else if (isWebResponse(value)) sendWebResponse(res, value, failCurrent);
   else sendJson(res, value);
+}
+
+function sendNothing(res: Response): void {
+  res.statusCode = 204;
+  res.end();
 }
 
 function failCurrent(err: unknown): void {
@@ -65,7 +70,7 @@ function sendCloudEvent(res: Response, event: Record<string, unknown>): void {
     res.send(Buffer.from(data)); // bytes: no charset is added to a stated type
   else {
     const json = jsonOf(data);
-    if (!datacontenttype) res.type("application/json");
+    if (!datacontenttype) res.setHeader("Content-Type", "application/json; charset=utf-8");
     res.send(Buffer.from(json));
   }
 }

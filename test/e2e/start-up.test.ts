@@ -11,6 +11,12 @@ import { installCopy } from "./support/projects";
 // A module that tells which packages are loaded in its process, by the files that have been required.
 const module = `
   exports.loaded = (req, res) => res.json(Object.keys(require.cache).map((file) => file.split("node_modules/").pop()));
+  exports.status = (req, res) => exports.loaded(req, res.status(200));
+  exports.wait = async (req, res) => {
+    while (!Object.keys(require.cache).some((file) => file.endsWith("express/lib/response.js")))
+      await new Promise(setImmediate);
+    exports.loaded(req, res);
+  };
   exports.handle = () => Object.keys(require.cache).map((file) => file.split("node_modules/").pop());`;
 const heavy = [
   "yargs/",
@@ -35,16 +41,30 @@ async function serve(t: TestContext, target: string, env: Record<string, string>
   return framework;
 }
 
-test("an http function loads Express's request and response, and nothing else that is heavy", async (t) => {
+test("an http function that sends a value loads no part of Express, and nothing else that is heavy", async (t) => {
   const framework = await serve(t, "loaded");
 
   const loaded: string[] = (await request(framework.url)).json();
 
-  assert.ok(loaded.includes("express/lib/request.js"));
   assert.deepEqual(
-    loaded.filter((file) => heavy.some((name) => file.startsWith(name)) || ourHeavy.test(file)),
+    loaded.filter(
+      (file) => [...heavy, "express/"].some((name) => file.startsWith(name)) || ourHeavy.test(file),
+    ),
     [],
   );
+});
+
+test("Express's request and response are loaded by the first call of a method, or a while after the start", async (t) => {
+  const early = await serve(t, "status");
+  const late = await serve(t, "wait");
+  const ofExpress = (files: string[]) => files.filter((file) => file.startsWith("express/lib/"));
+
+  const first: string[] = (await request(early.url)).json();
+  const expected = ["express/lib/utils.js", "express/lib/request.js", "express/lib/response.js"];
+  const second: string[] = (await request(late.url)).json();
+
+  assert.deepEqual(ofExpress(first), expected);
+  assert.deepEqual(ofExpress(second), expected);
 });
 
 test("what legacy events need is loaded with the first of them", async (t) => {

@@ -103,12 +103,13 @@ test("a changed function under load: no request fails, and the new one has taken
   );
 });
 
-for (const [what, broken, code, how] of [
-  ["throws while it loads", "throw new Error('no database');", "FF_LOAD_FAILED", /no database/],
-  ["ends while it loads", "process.exit(7);", "FF_INSTANCE_EXITED", /exit code 7/],
+for (const [what, broken, startTimeout, code, how] of [
+  ["throws while it loads", "throw new Error('no database');", 60, "FF_LOAD_FAILED", /no database/],
+  ["ends while it loads", "process.exit(7);", 60, "FF_INSTANCE_EXITED", /exit code 7/],
   [
     "is never ready",
     "await new Promise(() => setInterval(() => {}, 1e6));",
+    0.8,
     "FF_INSTANCE_START_TIMEOUT",
     /0\.8 s/,
   ],
@@ -121,7 +122,7 @@ for (const [what, broken, code, how] of [
     const { supervisor, call } = startSupervisor(t);
     await supervisor.apply([{ name: "hello", folder, min: 1 }]);
 
-    await supervisor.apply([{ name: "hello", folder, min: 1, startTimeout: 0.8, env: { BROKEN: "1" } }]);
+    await supervisor.apply([{ name: "hello", folder, min: 1, startTimeout, env: { BROKEN: "1" } }]);
     const { state, lastError } = supervisor.status("hello");
 
     assert.equal(state, "ready");
