@@ -60,6 +60,10 @@ const wholeSeconds: FlagKind<number> = {
   parse: (value) =>
     /^\d/.test(value) && Number.parseInt(value, 10) <= 2_147_483 ? Number.parseInt(value, 10) : undefined,
 };
+const hostName: FlagKind<string> = {
+  allowed: "the name of a host, such as dev.example.com",
+  parse: (value) => (/^[\w.-]{1,253}$/.test(value) ? value.toLowerCase() : undefined),
+};
 const count: FlagKind<number> = {
   allowed: "a whole number, 0 or more",
   parse: (value) => (/^\d{1,9}$/.test(value) ? Number(value) : undefined),
@@ -307,6 +311,14 @@ export const flags = {
     ...oneOf("embedded", "declared"),
     default: "embedded",
     help: "Use the embedded broker, or connect to those the CR names.",
+    group: "Local runtime",
+    commands: ["dev"],
+  },
+  "allowed-host": {
+    ...hostName,
+    repeatable: true as const,
+    defaultText: "localhost, *.localhost and the addresses of this machine",
+    help: "Name of a host that is answered too.",
     group: "Local runtime",
     commands: ["dev"],
   },

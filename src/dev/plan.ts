@@ -21,6 +21,7 @@ export interface FunctionPlan {
   /** The components it may use. */
   components: ComponentDeclaration[];
   isAsync: boolean;
+  inputs: readonly ManifestInput[];
 }
 
 export interface Plan {
@@ -79,6 +80,7 @@ function planFunction(
     },
     components,
     isAsync: runtime === "Async",
+    inputs,
   };
 }
 

@@ -7,6 +7,7 @@ import { log, logFailure } from "../core/log";
 import type { ParsedFlags } from "../core/read-flags";
 import { contextOfV1beta2 } from "../manifest/context-v1beta2";
 import { readContexts } from "../manifest/contexts";
+import { untilNoneWaits } from "../serving/drain";
 import { addressFrom, addressOf, listen } from "../serving/listen";
 import type { ServedFunction } from "../serving/options";
 import { refuseConnection } from "./refuse-connection";
@@ -125,20 +126,6 @@ function tellFailure(
 }
 
 const handoverWithin = 1_000; // ms
-const roundsAtMost = 1_000;
-
-// Those that the kernel holds would be reset. Node accepts one a round of the event loop.
-async function untilNoneWaits(server: Server): Promise<void> {
-  let hasNew = true;
-  const note = () => {
-    hasNew = true;
-  };
-  server.on("connection", note);
-  for (let round = 0; hasNew && round < roundsAtMost; round++) {
-    hasNew = false;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 /** What has connected before is served: only then do the workers drain. */
 async function stopAccepting(
