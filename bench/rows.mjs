@@ -8,6 +8,7 @@ import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs"
 import { logged } from "./rows/logged.mjs";
 import { reload, reloadTypescript } from "./rows/reload.mjs";
 import { start } from "./rows/start.mjs";
+import { startAsync } from "./rows/start-async.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
 import { workers, workersClose } from "./rows/workers.mjs";
@@ -60,6 +61,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
 export const rows = [
   hello,
   start,
+  startAsync,
   startTypescript,
   startTypescriptCold,
   echo,

@@ -5,6 +5,7 @@ import type { RunningServer } from "./serving/programmatic";
 export { isFrameworkError } from "./core/errors";
 export { use } from "./functions/hooks";
 export { ComponentType, ContextUtils, RuntimeType, TraceProviderType } from "./functions/openfunction-names";
+export { DropMessage, RetryMessage, type RetryMessageOptions } from "./functions/outcomes";
 export { Plugin } from "./functions/plugin";
 export { cloudEvent, event, http, openfunction, typed } from "./functions/registry";
 export { onStart, onStop } from "./functions/start-stop";

@@ -98,11 +98,12 @@ function bindingRequest(
 // Dapr: POST /v1.0/publish/{pubsub}/{topic}?metadata.name=value; the sidecar wraps what is no CloudEvent into one.
 function publishRequest(
   output: string,
-  { componentName, uri = "" }: OpenFunctionComponent,
+  { componentName, uri }: OpenFunctionComponent,
   data: unknown,
   metadata: Record<string, string>,
   { contentType }: SendOptions,
 ): ClientRequest {
+  if (!uri) throw frameworkError("FF_SEND_TOPIC_MISSING", { output }); // FUNC_CONTEXT_V1BETA2 alone tells none
   const query = Object.entries(metadata).map(
     ([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 
 import { type FrameworkError, frameworkError, isFrameworkError } from "../core/errors";
 import { componentTypeOf } from "../local/components/table";
-import { contextOf } from "../manifest/context-of";
+import { contextOf, contextV1beta2Of } from "../manifest/context-of";
 import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "../manifest/normal-form";
 import type { Manifests } from "../manifest/read";
 import { signatures } from "../signatures/table";
@@ -40,7 +40,7 @@ export function makePlan({ functions, components, ignored, problems: found }: Ma
   return {
     functions: plans,
     needsBroker: used.some((component) => usesBroker(component)),
-    notices: [...ignored, ...functions.flatMap(protocolNotice)],
+    notices: [...ignored, ...functions.flatMap((one) => [...one.notices, ...protocolNotice(one)])],
     problems,
   };
 }
@@ -51,7 +51,7 @@ function planFunction(
   cwd: string,
   problems: FrameworkError[],
 ): FunctionPlan {
-  const { name, namespace, runtime, params, inputs, outputs } = manifest;
+  const { name, namespace, runtime, params, inputs, outputs, retry } = manifest;
   const appId = `${name}-${namespace}`;
   const known = visibleComponents(manifest, shared, appId);
   for (const use of inputs) checkUse(use, known, problems);
@@ -64,6 +64,7 @@ function planFunction(
     );
   }
   checkSignature(manifest, problems);
+  const v1beta2 = contextV1beta2Of(manifest, known);
   const components = [...known.values()]; // as on the platform: also those that only ctx.dapr() may use
   for (const component of components) checkComponent(component, appId, problems);
   return {
@@ -71,7 +72,12 @@ function planFunction(
     namespace,
     appId,
     folder: folderOf(manifest, cwd),
-    env: { ...params, FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)) },
+    env: {
+      ...(retry !== undefined && { FUNC_RETRY: retry }),
+      FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)),
+      FUNC_CONTEXT_V1BETA2: v1beta2 ? JSON.stringify(v1beta2) : "", // that of the shell is of another function
+      ...params, // as on the platform they win
+    },
     components,
     isAsync: runtime === "Async",
     inputs,

@@ -7,7 +7,13 @@ import type { FunctionContext } from "../core/function-context";
 import type { Logger } from "../core/log";
 import type { TraceContext } from "../core/trace";
 
-export type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
+export type {
+  BulkSubscribe,
+  FunctionContext,
+  OpenFunctionComponent,
+  OpenFunctionState,
+  PluginsTracing,
+} from "../core/function-context";
 
 /** Express's request, plus what belongs to the invocation. */
 export interface Request extends express.Request {

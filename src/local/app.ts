@@ -4,13 +4,19 @@ import { encodeHeaderValue } from "../core/http";
 import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
+import type { BulkRule } from "./bulk";
+import type { RoutingRule } from "./routing";
 
 export interface AppSubscription {
   pubsubname: string;
   topic: string;
-  route: string;
+  /** Where rules send nothing; undefined: such an event is done without the app. */
+  route: string | undefined;
+  rules: RoutingRule[];
   metadata: Record<string, string>;
   deadLetterTopic: string | undefined;
+  /** Undefined: one message a request. */
+  bulk: BulkRule | undefined;
 }
 
 export interface AppChannel {
@@ -19,6 +25,12 @@ export interface AppChannel {
   wantsBinding(path: string): Promise<boolean>;
   /** What the app says of a topic delivery. A transport error rejects. */
   deliverEvent(route: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  /** The status of every entry that the app answers. */
+  deliverBulk(
+    route: string,
+    body: Buffer,
+    metadata: Record<string, string>,
+  ): Promise<Map<string, TopicStatus>>;
   deliverBinding(path: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
   close(): Promise<void>;
 }
@@ -80,6 +92,11 @@ export function createAppChannel({ address, appId, token, onMissing }: AppChanne
       return readTopicReply(await post(route, body, headers));
     },
 
+    async deliverBulk(route, body, metadata) {
+      const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
+      return readBulkReply(await post(route, body, headers));
+    },
+
     async deliverBinding(path, body, metadata) {
       const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
       const { status } = await post(path, body, headers);
@@ -112,9 +129,11 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
   }
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry) => {
-    const { pubsubname, topic, route, routes, metadata, deadLetterTopic } = entry ?? {};
-    const path = route ?? routes?.default;
-    if (typeof pubsubname !== "string" || typeof topic !== "string" || typeof path !== "string") {
+    const { pubsubname, topic, route, routes, metadata, deadLetterTopic, bulkSubscribe } = entry ?? {};
+    const path = routes ? routes.default : route;
+    const rules = readRules(routes?.rules);
+    const isRouted = typeof path === "string" ? path !== "" : rules.length > 0;
+    if (typeof pubsubname !== "string" || typeof topic !== "string" || !isRouted) {
       log.warn(`A subscription without pubsubname, topic or route is skipped: ${JSON.stringify(entry)}`);
       return [];
     }
@@ -122,12 +141,32 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
       {
         pubsubname,
         topic,
-        route: path.startsWith("/") ? path : `/${path}`,
+        route: typeof path === "string" && path !== "" ? withSlash(path) : undefined,
+        rules,
         metadata: metadata ?? {},
-        deadLetterTopic,
+        deadLetterTopic:
+          typeof deadLetterTopic === "string" && deadLetterTopic !== "" ? deadLetterTopic : undefined,
+        bulk: bulkSubscribe?.enabled === true ? readBulkRule(bulkSubscribe) : undefined,
       },
     ];
   });
+}
+
+function readRules(rules: unknown): RoutingRule[] {
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((rule) => {
+    const { match = "", path } = rule ?? {};
+    return typeof path === "string" && path !== "" ? [{ match: String(match), path: withSlash(path) }] : [];
+  });
+}
+
+function withSlash(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
+// Dapr: 0 means the default.
+function readBulkRule({ maxMessagesCount, maxAwaitDurationMs }: Partial<BulkRule>): BulkRule {
+  return { maxMessagesCount: maxMessagesCount || 100, maxAwaitDurationMs: maxAwaitDurationMs || 1_000 };
 }
 
 // Dapr: a 2xx acknowledges unless its JSON says RETRY or DROP; any other word is a failure.
@@ -136,6 +175,27 @@ function readTopicReply({ status, body }: ClientReply): TopicStatus {
   const word = statusWord(body);
   if (word === undefined || word === "" || word === "SUCCESS") return "SUCCESS";
   return word === "DROP" ? "DROP" : "RETRY";
+}
+
+// Dapr: an entry is acknowledged by its own SUCCESS only.
+function readBulkReply({ status, body }: ClientReply): Map<string, TopicStatus> {
+  const statuses = new Map<string, TopicStatus>();
+  if (status < 200 || status > 299) return statuses;
+  for (const entry of entriesOf(body)) {
+    const { entryId, status: word } = entry ?? {};
+    if (typeof entryId === "string")
+      statuses.set(entryId, word === "SUCCESS" || word === "DROP" ? word : "RETRY");
+  }
+  return statuses;
+}
+
+function entriesOf(body: Buffer): { entryId?: unknown; status?: unknown }[] {
+  try {
+    const { statuses } = JSON.parse(body.toString("utf8")) ?? {};
+    return Array.isArray(statuses) ? statuses : [];
+  } catch {
+    return []; // all of them are tried again
+  }
 }
 
 function statusWord(body: Buffer): string | undefined {

@@ -12,6 +12,8 @@ import { isTrueWord, metadataValue } from "../dapr/metadata";
 import { readEvent } from "../dapr/protocol";
 import { createApi } from "./api";
 import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
+import { bindingPath, directionOf } from "./binding-metadata";
+import { type BulkRule, createBulk, type Gather } from "./bulk";
 import type {
   BindingComponent,
   ComponentEnvironment,
@@ -22,6 +24,7 @@ import type {
 } from "./components/component";
 import { componentTypeOf } from "./components/table";
 import { createDelivery, keepBackoff } from "./delivery";
+import { createRouting } from "./routing";
 
 export interface RuntimeOptions {
   /** Name of the function, for the news. */
@@ -93,20 +96,34 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
 
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
-    const { topic, route, metadata, deadLetterTopic } = subscription;
+    const { topic, route, rules, metadata, deadLetterTopic, bulk } = subscription;
     const isRaw = isTrueWord(metadataValue(metadata, "rawPayload"));
+    const pathOf = await createRouting(rules, route);
+    // Events of different paths are never in one bulk.
+    const gatherers = new Map<string, Gather>();
+    const gathererOf = (path: string, rule: BulkRule) => {
+      const post = async (body: Buffer) =>
+        app.channel().deliverBulk(path, body, { pubsubname: component.name });
+      const gather = gatherers.get(path) ?? createBulk({ ...rule, pubsub: component.name, topic, post });
+      gatherers.set(path, gather);
+      return gather;
+    };
     const handle: MessageHandler = (message) => {
       const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
       const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
       const event = raw ?? readEvent(body);
       const headers = { ...message.metadata, pubsubname: component.name };
+      const path = pathOf(event);
+      const post = (to: string) =>
+        bulk
+          ? gathererOf(to, bulk)({ ...bulkEvent(message.payload, isRaw), metadata: message.metadata })
+          : app.channel().deliverEvent(to, body, headers);
       return deliver({
         id: typeof event?.id === "string" ? event.id : randomUUID(),
         component: component.name,
         topic: message.topic,
-        // Its sender gave it a time to live: when that is over it is dropped, the app is not called.
-        attempt: async () =>
-          event && isExpired(event) ? "DROP" : app.channel().deliverEvent(route, body, headers),
+        // No path is meant by it, or the time to live that its sender gave it is over: the app is not called.
+        attempt: async () => (path === undefined || (event && isExpired(event)) ? "DROP" : post(path)),
         onDrop:
           deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
       });
@@ -139,10 +156,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         );
       });
     }
-    for (const component of components.values()) {
-      if (component.kind !== "binding" || !component.read || started.has(component.name)) continue;
-      const path = `/${component.name}`;
-      if (await channel.wantsBinding(path)) start(component.name, true, () => startBinding(component, path));
+    for (const spec of options.components) {
+      const component = components.get(spec.name);
+      if (component?.kind !== "binding" || !component.read || started.has(component.name)) continue;
+      const path = bindingPath(spec);
+      const { reads = await channel.wantsBinding(path) } = directionOf(spec);
+      if (reads) start(component.name, true, () => startBinding(component, path));
+      else if (path !== `/${component.name}`)
+        log.warn(
+          `The app does not read the binding "${component.name}": it answers nothing at its route ${path}.`,
+        );
     }
     await Promise.all(starts);
   }
@@ -185,7 +208,7 @@ function openComponents(
 ): Map<string, LocalComponent> {
   const opened = new Map<string, LocalComponent>();
   try {
-    for (const spec of specs) opened.set(spec.name, componentTypeOf(spec).open(spec, environment));
+    for (const spec of specs) opened.set(spec.name, openComponent(spec, environment));
   } catch (err) {
     for (const component of opened.values()) background(component.stop());
     throw err;
@@ -193,10 +216,26 @@ function openComponents(
   return opened;
 }
 
+function openComponent(spec: ComponentSpec, environment: ComponentEnvironment): LocalComponent {
+  const component = componentTypeOf(spec).open(spec, environment);
+  if (component.kind !== "binding" || directionOf(spec).sends) return component;
+  const { invoke, ...inputOnly } = component;
+  return { ...inputOnly, operations: [] };
+}
+
+// Dapr: a CloudEvent as it is, anything else and what is raw in base64.
+function bulkEvent(payload: Buffer, isRaw: boolean): { event: unknown; contentType: string } {
+  const event = isRaw ? undefined : readEvent(payload);
+  return event
+    ? { event, contentType: "application/cloudevents+json" }
+    : { event: payload.toString("base64"), contentType: "application/octet-stream" };
+}
+
 function describeSubscription(subscription: AppSubscription | true) {
   if (subscription === true) return [];
   const { pubsubname, topic, route, metadata, deadLetterTopic = "" } = subscription;
-  return [{ pubsubname, topic, rules: [{ path: route }], metadata, deadLetterTopic, type: "PROGRAMMATIC" }];
+  const rules = [...subscription.rules, ...(route === undefined ? [] : [{ path: route }])];
+  return [{ pubsubname, topic, rules, metadata, deadLetterTopic, type: "PROGRAMMATIC" }];
 }
 
 // The app now, and who waits for one.

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 
 import type { Invocation } from "../core/invocation";
 import type { Lifecycle } from "../core/lifecycle";
+import type { RetryRule } from "../core/retry-rule";
 import type { FunctionContext, Hook, Plugins, SignatureType } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
 import type { Metrics } from "../telemetry/metrics";
@@ -19,7 +20,7 @@ export interface ServeOptions {
   hooks: readonly Hook[];
   plugins: Plugins;
   address: ListenAddress;
-  limits: RequestLimits & { maxConcurrency: number; queue: number };
+  limits: RequestLimits & { maxConcurrency: number; queue: number; retry: RetryRule | undefined };
   /** Undefined: the built-in list, when all functions are http functions. */
   ignoredRoutes: readonly string[] | undefined;
   /** Undefined: no probes. */

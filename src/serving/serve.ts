@@ -21,7 +21,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   if (own) lifecycle.onStop(own.stop);
   const metrics = own && (options.metricsOfAll?.(own) ?? own);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, warmUp } =
+  const { server, functions, warmUp, onStop, onLate } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -29,7 +29,9 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const onExit = (code: number) => drain.failOpen(`The process ends with code ${code}.`);
   process.on("exit", onExit); // the user's process.exit() takes no grace period
   lifecycle.onStop(async () => {
-    await drain.finish(gracePeriod(), { isCrashed: () => lifecycle.exitCode === exitCodes.crashed });
+    onStop?.();
+    const isCrashed = () => lifecycle.exitCode === exitCodes.crashed;
+    await drain.finish(gracePeriod(), { isCrashed, onLate });
     process.off("exit", onExit);
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
