@@ -1,5 +1,6 @@
 /** Listens, serves functions, drains. */
 import { exitCodes } from "../core/lifecycle";
+import type { FunctionContext } from "../functions/types";
 import { createMetrics } from "../telemetry/metrics";
 import { Concurrency } from "./concurrency";
 import { prepareDrain } from "./drain";
@@ -17,7 +18,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
   if (metrics) lifecycle.onStop(metrics.stop);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions } =
+  const { server, functions, sidecar } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -31,5 +32,13 @@ export async function serve(options: ServeOptions): Promise<Running> {
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.address);
   metrics?.started();
+  if (needsSidecar(options.context)) sidecar.watch();
   return { functions, ...addressOf(server) };
+}
+
+// Not before it listens: a sidecar with an app port waits for the app before it calls itself healthy.
+function needsSidecar(context: FunctionContext | undefined): boolean {
+  return [context?.inputs, context?.outputs, context?.states].some(
+    (uses) => Object.keys(uses ?? {}).length > 0,
+  );
 }
