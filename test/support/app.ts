@@ -13,6 +13,7 @@ export interface AppCall {
 
 export interface AppReply {
   status?: number;
+  headers?: Record<string, string>;
   body?: unknown;
 }
 
@@ -46,9 +47,9 @@ export async function startApp(
     if (isReady && call.url === "/v1.0/healthz/outbound") return void res.writeHead(204).end();
     calls.push(call);
     app.emit("call", call);
-    const { status = 200, body } = (await answer(call)) ?? { status: 404 };
+    const { status = 200, headers, body } = (await answer(call)) ?? { status: 404 };
     res
-      .writeHead(status, { "Content-Type": "application/json" })
+      .writeHead(status, { "Content-Type": "application/json", ...headers })
       .end(body === undefined ? "" : JSON.stringify(body));
   }).listen(port, "127.0.0.1");
   await once(server, "listening");
