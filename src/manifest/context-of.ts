@@ -4,13 +4,16 @@ import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "./no
 
 /** `components` holds every component the manifest refers to. */
 export function contextOf(
-  { name, version, runtime, inputs, outputs }: FunctionManifest,
+  { name, version, runtime, inputs, outputs, states }: FunctionManifest,
   components: ReadonlyMap<string, ComponentDeclaration>,
 ): FunctionContext {
-  const describe = ({ component, topic }: ManifestInput): OpenFunctionComponent => ({
-    uri: topic ?? component,
+  const named = (component: string) => ({
     componentName: component,
     componentType: components.get(component)?.type.toLowerCase() ?? "",
+  });
+  const describe = ({ component, topic }: ManifestInput): OpenFunctionComponent => ({
+    uri: topic ?? component,
+    ...named(component),
   });
   return {
     name,
@@ -27,5 +30,8 @@ export function contextOf(
         },
       ]),
     ),
+    ...(states.length > 0 && {
+      states: Object.fromEntries(states.map(({ name: state, component }) => [state, named(component)])),
+    }),
   };
 }
