@@ -15,7 +15,7 @@ export interface SendError extends FrameworkError {
 }
 
 /** Sends and writes of one invocation that are not done yet, at most: who makes more has to await some. */
-export const mostOpen = 100_000;
+const mostOpen = 100_000;
 
 export class Sends {
   readonly #outputs: Outputs;
