@@ -71,8 +71,13 @@ export function createHttpClient(
   ): void {
     if (signal?.aborted) return void queueMicrotask(() => onFailure(signal.reason, false));
     pool ??= open();
-    const collector = new Collector(onReply, onFailure, signal, timeoutMs);
+    let isDispatched = false;
+    // A pool that is closed, or that refuses the request, says so at once: never before we return.
+    const fail: OnFailure = (cause, isSent) =>
+      isDispatched ? onFailure(cause, isSent) : queueMicrotask(() => onFailure(cause, isSent));
+    const collector = new Collector(onReply, fail, signal, timeoutMs);
     pool.dispatch({ method, path, headers, body: body ?? null }, collector);
+    isDispatched = true;
   }
 
   return {

@@ -1,4 +1,6 @@
 /** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
+import { setMaxListeners } from "node:events";
+
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { logError } from "../core/log";
@@ -55,16 +57,17 @@ export class Sends {
     this.#open ??= new Set();
     const open = this.#open;
     const isLate = this.#invocation.settled;
-    let hasEnded = false;
+    let isDone = false;
+    let tracked: TrackedPromise<T> | undefined;
     this.#pending++;
-    const tracked = TrackedPromise.run(work, (isGood) => {
-      hasEnded = isGood;
+    tracked = TrackedPromise.run(work, (isGood) => {
+      isDone = isGood; // a failure stays until it is asked who handled it
       this.#pending--;
-      if (isGood) open.delete(tracked); // a failure stays until it is asked who handled it
+      if (isGood && tracked) open.delete(tracked);
     });
     if (isLate)
       void tracked.unhandledFailure().then((failure) => failure && this.#reportLate(failure.reason));
-    else if (!hasEnded) open.add(tracked);
+    else if (!isDone) open.add(tracked);
     return tracked;
   }
 
@@ -78,7 +81,8 @@ export class Sends {
     let failure: { reason: unknown } | undefined;
     // A set gives what is added while it is walked through, too.
     for (const next of this.#open ?? []) {
-      failure ??= await next.unhandledFailure();
+      const own = await next.unhandledFailure(); // also when one has failed already: all are awaited
+      failure ??= own;
       this.#open?.delete(next);
     }
     if (failure) throw failure.reason;
@@ -86,12 +90,11 @@ export class Sends {
 
   /** The invocation as the sidecar sees it: its trace goes on, its end is the end of its calls. */
   get caller(): SidecarCaller {
-    this.#caller ??= {
-      signal: this.#invocation.signal,
-      trace:
-        this.#invocation.traceHeaders ??
-        (this.#event && traceHeaders(this.#event.traceparent, this.#event.tracestate)),
-    };
+    if (this.#caller) return this.#caller;
+    const { signal, traceHeaders: own } = this.#invocation;
+    setMaxListeners(0, signal); // each call that is under way listens to it
+    const trace = own ?? (this.#event && traceHeaders(this.#event.traceparent, this.#event.tracestate));
+    this.#caller = { signal, trace };
     return this.#caller;
   }
 
