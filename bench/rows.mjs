@@ -7,6 +7,7 @@ import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
 import { reload, reloadTypescript } from "./rows/reload.mjs";
+import { send } from "./rows/send.mjs";
 import { start } from "./rows/start.mjs";
 import { startAsync } from "./rows/start-async.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
@@ -19,7 +20,8 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string} title what is measured, in words
  * @property {"load" | "start" | "idle" | "reload"} measure requests per second under load, milliseconds from spawn to the
  *   first answer, KiB per connection that is open and idle, or milliseconds from a change under `dev` to the new answer
- * @property {"MB"} [unit] megabytes per second in place of requests
+ * @property {"MB" | "send"} [unit] megabytes per second in place of requests, or what each request is worth several of
+ * @property {number} [worth] units of one request; 1 when nothing is said
  * @property {number} [connections] of the load; 64 when nothing is said
  * @property {Upstream} [upstream] what the servers of the row are proxies of; they get its address as UPSTREAM
  * @property {Request} [request]
@@ -38,7 +40,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string[] | ((given: { port: number, upstream?: string }) => string[])} command arguments
  * @property {string} [program] that runs it; node when nothing is said
  * @property {string} [package] whose version is printed
- * @property {Record<string, string>} [env]
+ * @property {Record<string, string> | ((given: { upstream?: string }) => Record<string, string>)} [env]
  * @property {boolean} [logs] writes a line a request to stderr, which goes to /dev/null: nobody should spend time reading
  * @property {string} [path] where this one wants the request, when not at the row's path
  * @property {Unequal} [unequal]
@@ -72,6 +74,7 @@ export const rows = [
   workersClose,
   binding,
   topic,
+  send,
   hopTcp,
   hopUnix,
   hopMegabyte,

@@ -4,7 +4,7 @@ import type { FrameworkError } from "../core/errors";
 import { readAnnotations } from "./annotations";
 import type { ComponentSources } from "./component";
 import { FieldReader } from "./fields";
-import { readComponents, readName, readParams } from "./function-v1beta1";
+import { readComponents, readName, readParams, readStates } from "./function-v1beta1";
 import type { FunctionManifest, ManifestInput, ManifestOutput, ManifestPlugins } from "./normal-form";
 
 export function readFunctionV1beta2(
@@ -28,9 +28,11 @@ export function readFunctionV1beta2(
     ...readAnnotations(reader),
     inputs,
     outputs: outputs.map((use, index) => readOutput(reader, use, [...serving, "outputs", index, "dapr"])),
+    states: readStates(reader),
     components: [
       ...readComponents(reader, "bindings", sources),
       ...readComponents(reader, "pubsub", sources),
+      ...readComponents(reader, "states", sources, ["spec"]),
     ],
     v1beta2: {
       readable: readUses(reader, ["triggers", "inputs"], { below: ["dapr"] }),

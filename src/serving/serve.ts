@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
 import { exitCodes } from "../core/lifecycle";
+import type { FunctionContext } from "../functions/types";
 import { createMetrics } from "../telemetry/metrics";
 import { Concurrency } from "./concurrency";
 import { prepareDrain } from "./drain";
@@ -21,7 +22,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   if (own) lifecycle.onStop(own.stop);
   const metrics = own && (options.metricsOfAll?.(own) ?? own);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, warmUp, onStop, onLate } =
+  const { server, functions, sidecar, warmUp, onStop, onLate } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -37,6 +38,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.address);
   own?.started();
+  if (needsSidecar(options.context)) sidecar.watch();
   if (warmUp) lifecycle.onStop(soon(warmUp));
   return { functions, ...addressOf(server), take: (socket) => take(server, socket) };
 }
@@ -52,4 +54,11 @@ function take(server: Server, socket: Socket): void {
 function soon(work: () => unknown): () => void {
   const timer = setTimeout(work, 100).unref(); // ms
   return () => clearTimeout(timer);
+}
+
+// Not before it listens: a sidecar with an app port waits for the app before it calls itself healthy.
+function needsSidecar(context: FunctionContext | undefined): boolean {
+  return [context?.inputs, context?.outputs, context?.states].some(
+    (uses) => Object.keys(uses ?? {}).length > 0,
+  );
 }

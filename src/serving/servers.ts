@@ -6,6 +6,8 @@ import { frameworkError } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
 import { log } from "../core/log";
 import type { Outputs } from "../dapr/outputs";
+import { sidecarFrom } from "../dapr/sidecar";
+import { createSidecarClient, type SidecarClient } from "../dapr/sidecar-client";
 import { type Registration, registry } from "../functions/registry";
 import type { FunctionContext } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
@@ -41,6 +43,8 @@ export interface NewServer {
   onStop?: () => void;
   /** The grace period is over, and this answer is not given yet. */
   onLate?: (res: ServerResponse) => void;
+  /** One for all functions of the process. */
+  sidecar: SidecarClient;
 }
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
@@ -58,9 +62,10 @@ export function asyncServer(
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
   if (Object.values(context.inputs).every(({ subscribed }) => subscribed === false))
     log.warn("The function context declares no inputs: nothing will be delivered.");
+  const sidecar = openSidecar(options);
   const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
   const { handle, stop, giveUp } = createInputsHandler({
-    target: { ...openTarget(options, loaded), context },
+    target: { ...openTarget(options, loaded, sidecar), context },
     bodyLimit: limits.bodyLimit,
     timeout: limits.timeout,
     retry: limits.retry,
@@ -75,7 +80,7 @@ export function asyncServer(
   });
   const server = createServer(serverTimeouts, handle).setTimeout(0);
   const served: ServedFunction[] = [{ name, signature: "openfunction", path: "/" }];
-  return { server, functions: served, onStop: stop, onLate: giveUp };
+  return { server, sidecar, functions: served, onStop: stop, onLate: giveUp };
 }
 
 /** The part of the options that a server for requests needs. */
@@ -99,11 +104,12 @@ export type SyncOptions = Pick<
 
 export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
   const { functions, limits, context, onInvocation } = options;
+  const sidecar = openSidecar(options);
   const endpoints = functions.map((loaded) => {
     const signature = loaded.signature ?? options.signature;
     const { path, methods: stated } = registrationOf(loaded)?.options ?? {};
     const methods = stated?.map((method) => method.toUpperCase()) ?? signatures[signature].methods;
-    const target = openTarget(options, loaded);
+    const target = openTarget(options, loaded, sidecar);
     const handle = createHandler({
       target,
       signature: signatures[signature],
@@ -131,6 +137,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   return {
     server,
     warmUp,
+    sidecar,
     functions: endpoints.map(({ name, signature, path }) => ({
       name,
       signature,
@@ -144,14 +151,21 @@ function registrationOf({ name, signature }: LoadedFunction): Registration | und
   return signature && registry().get(name);
 }
 
+/** Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
+function openSidecar({ env, lifecycle }: SyncOptions): SidecarClient {
+  const sidecar = createSidecarClient(sidecarFrom(env));
+  lifecycle.onStop(() => sidecar.close());
+  return sidecar;
+}
+
 function openTarget(
   { context, hooks, plugins, env, lifecycle, outputs }: SyncOptions,
   loaded: LoadedFunction,
+  sidecar: SidecarClient,
 ): Target {
   const { name, function: fn } = loaded;
   const { format } = registrationOf(loaded) ?? {};
-  const target = createTarget({ name, function: fn, format, context, hooks, plugins, env });
-  lifecycle.onStop(() => target.outputs.close());
+  const target = createTarget({ name, function: fn, format, context, hooks, plugins, sidecar, env });
   lifecycle.onStop(() => target.dapr.stop());
   return outputs ? { ...target, outputs } : target;
 }

@@ -190,3 +190,30 @@ spec:
   ])
     assert.match(told, problem);
 });
+
+test("states are declared below spec, as the platform has them", (t) => {
+  const { functions } = plan(
+    t,
+    `apiVersion: core.openfunction.io/v1beta2
+kind: Function
+metadata: { name: keeper }
+spec:
+  image: example/keeper:latest
+  serving:
+    triggers: { http: { port: 8080 } }
+    states:
+      ledger:
+        spec: { type: state.in-memory, version: v1 }
+`,
+  );
+
+  const [keeper] = functions;
+
+  assert.deepEqual(JSON.parse(keeper?.env.FUNC_CONTEXT ?? "{}").states, {
+    ledger: { componentName: "ledger", componentType: "state.in-memory" },
+  });
+  assert.deepEqual(
+    keeper?.components.map(({ name, type }) => [name, type]),
+    [["ledger", "state.in-memory"]],
+  );
+});
