@@ -27,9 +27,6 @@ import { serverTimeouts } from "./timeouts";
 const express = createLateExpress();
 const { send, json } = createSend(() => express.load().response);
 
-/** Loads what the first call of an Express method would wait for. */
-export const warmUp = (): unknown => express.load();
-
 export type RequestHandler = (req: Request, res: Response) => void;
 
 export interface FunctionServerOptions {
@@ -40,8 +37,14 @@ export interface FunctionServerOptions {
   context?: unknown;
 }
 
-/** A server that does not listen yet. */
-export function createFunctionServer({ handle, reserved, context }: FunctionServerOptions): Server {
+export interface FunctionServer {
+  /** Does not listen yet. */
+  server: Server;
+  /** Loads what the first call of an Express method would wait for. */
+  warmUp(): unknown;
+}
+
+export function createFunctionServer({ handle, reserved, context }: FunctionServerOptions): FunctionServer {
   const { FunctionRequest, FunctionResponse } = createMessageClasses(
     createAppSettings((setting, value) => express.load().compile(setting, value)),
     context,
@@ -63,7 +66,8 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       handle(req as unknown as Request, res as unknown as Response);
     },
   );
-  return server.setTimeout(0); // a function may take its time: deadlines are the guard's business
+  server.setTimeout(0); // a function may take its time: deadlines are the guard's business
+  return { server, warmUp: express.load };
 }
 
 function problemOfUrl(req: Request): string | undefined {

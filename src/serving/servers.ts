@@ -128,8 +128,8 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
     health: healthOf(options),
     metrics,
   });
-  const { createFunctionServer, warmUp } = load("./server.js") as typeof import("./server"); // not for an async function
-  const server = createFunctionServer({
+  const { createFunctionServer } = load("./server.js") as typeof import("./server"); // not for an async function
+  const { server, warmUp } = createFunctionServer({
     handle: isAlone ? only.handle : createRouter(endpoints),
     reserved,
     context,

@@ -413,7 +413,8 @@ function ourServer(fn: Row["fn"]): Server {
     production: false,
   } as unknown as Target;
   const limits = { bodyLimit: 1000, bodyMode: "parse", timeout: 0 } as const;
-  return createFunctionServer({ handle: createHandler({ target, signature: signatures.http, limits }) });
+  return createFunctionServer({ handle: createHandler({ target, signature: signatures.http, limits }) })
+    .server;
 }
 
 function theirServer(fn: Row["fn"]): Server {
