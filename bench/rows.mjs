@@ -3,6 +3,7 @@ import { binding } from "./rows/binding.mjs";
 import { cloudevent } from "./rows/cloudevent.mjs";
 import { echo } from "./rows/echo.mjs";
 import { features } from "./rows/features.mjs";
+import { grpc } from "./rows/grpc.mjs";
 import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
@@ -18,6 +19,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string} title what is measured, in words
  * @property {"load" | "start" | "idle"} measure requests per second under load, milliseconds from spawn to the first
  *   answer, or KiB per connection that is open and idle
+ * @property {"grpc"} [protocol] the load is gRPC calls on one connection; HTTP/1.1 when nothing is said
  * @property {"MB"} [unit] megabytes per second in place of requests
  * @property {number} [connections] of the load; 64 when nothing is said
  * @property {Upstream} [upstream] what the servers of the row are proxies of; they get its address as UPSTREAM
@@ -29,7 +31,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string} method
  * @property {string} path
  * @property {Record<string, string>} [headers]
- * @property {string} [body]
+ * @property {string | Buffer} [body]
  *
  * @typedef {object} Server takes its port from PORT
  * @property {string} name
@@ -70,6 +72,7 @@ export const rows = [
   workersClose,
   binding,
   topic,
+  grpc,
   hopTcp,
   hopUnix,
   hopMegabyte,
