@@ -3,6 +3,7 @@ import { binding } from "./rows/binding.mjs";
 import { cloudevent } from "./rows/cloudevent.mjs";
 import { echo } from "./rows/echo.mjs";
 import { features } from "./rows/features.mjs";
+import { grpc } from "./rows/grpc.mjs";
 import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
@@ -20,6 +21,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string} title what is measured, in words
  * @property {"load" | "start" | "idle" | "reload"} measure requests per second under load, milliseconds from spawn to the
  *   first answer, KiB per connection that is open and idle, or milliseconds from a change under `dev` to the new answer
+ * @property {"grpc"} [protocol] the load is gRPC calls on one connection; HTTP/1.1 when nothing is said
  * @property {"MB" | "send"} [unit] megabytes per second in place of requests, or what each request is worth several of
  * @property {number} [worth] units of one request; 1 when nothing is said
  * @property {number} [connections] of the load; 64 when nothing is said
@@ -33,7 +35,7 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @property {string} method
  * @property {string} path
  * @property {Record<string, string>} [headers]
- * @property {string} [body]
+ * @property {string | Buffer} [body]
  *
  * @typedef {object} Server takes its port from PORT
  * @property {string} name
@@ -75,6 +77,7 @@ export const rows = [
   binding,
   topic,
   send,
+  grpc,
   hopTcp,
   hopUnix,
   hopMegabyte,

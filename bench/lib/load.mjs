@@ -1,4 +1,5 @@
 // Requests per second, or megabytes: all servers of a row are up, one is loaded at a time, turn by turn.
+import { runH2load } from "./h2load.mjs";
 import { inTurns } from "./turns.mjs";
 import { requestTo, withServers } from "./up.mjs";
 import { cpuSeconds, memory } from "./usage.mjs";
@@ -24,7 +25,8 @@ export function measureLoad(row, { rounds, seconds }, progress) {
 async function loadOnce(server, row, seconds) {
   const before = cpuSeconds(server.pid);
   const { path, ...request } = requestTo(server, row);
-  const done = await runWrk({ port: server.port, path, request, seconds, connections: row.connections });
+  const run = row.protocol === "grpc" ? runH2load : runWrk;
+  const done = await run({ port: server.port, path, request, seconds, connections: row.connections });
   const work = row.unit === "MB" ? done.bytes / 1e6 : done.requests * (row.worth ?? 1);
   return { value: work / done.seconds, cpu: cpuSeconds(server.pid) - before, work };
 }

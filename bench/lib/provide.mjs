@@ -16,15 +16,17 @@ export function provide(rows) {
   provideCommand("wrk", "The load generator");
   if (rows.some(({ upstream }) => upstream))
     provideCommand("nginx", "The upstream of the hop, and the stand-in sidecar,");
+  if (rows.some(({ protocol }) => protocol === "grpc"))
+    provideCommand("h2load", "The load generator for gRPC", "nghttp2-client");
   if (!arePeersInstalled()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
   if (!isBuilt()) run("npm", ["run", "build"], root);
 }
 
 // Debian's packages and the commands they bring.
-function provideCommand(name, what) {
+function provideCommand(name, what, deb = name) {
   if (hasCommand(name)) return;
-  if (process.getuid?.() === 0 && hasCommand("apt-get")) installQuietly(name);
-  if (!hasCommand(name)) throw readerError(`${what} is missing. To install it: apt-get install ${name}`);
+  if (process.getuid?.() === 0 && hasCommand("apt-get")) installQuietly(deb);
+  if (!hasCommand(name)) throw readerError(`${what} is missing. To install it: apt-get install ${deb}`);
 }
 
 // Debian starts a server as it installs it. The policy says no.

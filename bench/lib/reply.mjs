@@ -1,6 +1,7 @@
 // The replies of a row's servers must be the same, or the row compares different work.
 import { createHash } from "node:crypto";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { readerError } from "./errors.mjs";
@@ -13,7 +14,10 @@ export async function firstReply(server, request) {
   let last = "no answer";
   while (performance.now() < deadline) {
     if (server.child.exitCode !== null) break;
-    const reply = await ask(server.port, request).catch((err) => ({ status: 0, body: err.message }));
+    const reply = await (isGrpc(request) ? call : ask)(server.port, request).catch((err) => ({
+      status: 0,
+      body: err.message,
+    }));
     if (reply.status >= 200 && reply.status < 300) return reply;
     last = `${reply.status} ${reply.body}`;
     await sleep(20);
@@ -55,5 +59,27 @@ function ask(port, { method, path, headers, body }) {
     });
     req.once("error", reject);
     req.end(body);
+  });
+}
+
+function isGrpc({ headers }) {
+  return headers?.["content-type"] === "application/grpc";
+}
+
+function call(port, { method, path, headers, body }) {
+  return new Promise((resolve, reject) => {
+    const session = connect(`http://127.0.0.1:${port}`).once("error", reject);
+    const stream = session.request({ ":method": method, ":path": path, ...headers });
+    const reply = { status: 0, "grpc-status": undefined, body: "" };
+    const look = (received) => {
+      reply.status = received[":status"] ?? reply.status;
+      reply["grpc-status"] = received["grpc-status"] ?? reply["grpc-status"];
+    };
+    stream.on("response", look).on("trailers", look).once("error", reject);
+    stream.setEncoding("latin1").on("data", (text) => {
+      reply.body += text;
+    });
+    stream.once("close", () => session.close(() => resolve(reply)));
+    stream.end(body);
   });
 }

@@ -1,13 +1,18 @@
 const { once } = require("node:events");
 const { createServer } = require("node:http");
-const { DaprServer, LogLevel } = require("@dapr/dapr");
+const { CommunicationProtocolEnum, DaprServer, LogLevel } = require("@dapr/dapr");
 
-exports.startDaprServer = async (register) => {
+exports.startDaprServer = async (register, { protocol = CommunicationProtocolEnum.HTTP } = {}) => {
   const sidecar = createServer((_req, res) => res.end("{}")).listen(0, "127.0.0.1");
   await once(sidecar, "listening");
   const server = new DaprServer({
     serverPort: process.env.PORT,
-    clientOptions: { daprHost: "127.0.0.1", daprPort: String(sidecar.address().port) },
+    communicationProtocol: protocol,
+    clientOptions: {
+      daprHost: "127.0.0.1",
+      daprPort: String(sidecar.address().port),
+      communicationProtocol: CommunicationProtocolEnum.HTTP,
+    },
     logger: { level: LogLevel.Error },
   });
   await register(server);

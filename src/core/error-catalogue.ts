@@ -236,6 +236,10 @@ export const catalogue = {
     message: (d: { method: string; path: string; known: string[] }) =>
       `${d.method} ${d.path} is no route of this function. The routes are ${d.known.join(", ")}.`,
   },
+  FF_GRPC_METHOD_UNKNOWN: {
+    status: 501,
+    message: (d: { path: string }) => `${d.path} is no method of Dapr's callbacks that is served here.`,
+  },
   FF_TOKEN_REFUSED: {
     status: 401,
     message: () => "The header dapr-api-token is missing or differs from APP_API_TOKEN.",

@@ -32,7 +32,10 @@ export function hasHeader({ rawHeaders }: IncomingMessage, names: readonly strin
 }
 
 /** The first value of a header, given in lower case, from the raw list too. */
-export function rawHeader({ rawHeaders }: IncomingMessage, wanted: string): string | undefined {
+export function rawHeader(
+  { rawHeaders }: { readonly rawHeaders: readonly string[] },
+  wanted: string,
+): string | undefined {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     if (name.length === wanted.length && name.toLowerCase() === wanted) return rawHeaders[index + 1];

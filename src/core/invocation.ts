@@ -1,6 +1,5 @@
 /** One call of a function, and the only AsyncLocalStorage of the process: what runs below knows which call it serves. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { ServerResponse } from "node:http";
 
 import { rawHeader } from "./http";
 import { createLogger, type Logger } from "./log";
@@ -16,6 +15,15 @@ import {
 /** What set an invocation off: `http`, `binding:NAME`, `topic:PUBSUB/TOPIC`. */
 export type Trigger = "http" | `binding:${string}` | `topic:${string}/${string}`;
 
+/** Who waits for the answer, as far as an invocation looks at it: an HTTP response, or a call of another protocol. */
+export interface Caller {
+  readonly req: { readonly rawHeaders: readonly string[] };
+  readonly closed: boolean;
+  /** False at the close: it went away before the answer. */
+  readonly writableFinished: boolean;
+  once(event: "close", listener: () => void): unknown;
+}
+
 /** Made once a call; what is rarely asked for is made when asked. */
 export class Invocation {
   readonly function: string;
@@ -27,14 +35,14 @@ export class Invocation {
   settled = false;
   /** The error that decided the outcome. */
   error: unknown;
-  readonly #res: ServerResponse;
+  readonly #res: Caller;
   #id: string | undefined;
   #abort: AbortController | undefined;
   #abortReason: unknown;
   #log: Logger | undefined;
   #locals: Record<string, unknown> | undefined;
 
-  constructor(name: string, signature: string, trigger: Trigger, res: ServerResponse) {
+  constructor(name: string, signature: string, trigger: Trigger, res: Caller) {
     this.function = name;
     this.signature = signature;
     this.trigger = trigger;
@@ -98,7 +106,7 @@ export class Invocation {
   }
 
   /** Where the answer goes; hooks and functions get their own view of it. */
-  get response(): ServerResponse {
+  get response(): Caller {
     return this.#res;
   }
 

@@ -44,10 +44,11 @@ export interface DeliveredEvent {
 
 /** Reads the body of a topic delivery. Without `specversion` the whole body is the data: JSON, else text, else bytes. */
 export function readEnvelope(bytes: Buffer): DeliveredEvent {
-  return unwrap(guessData(bytes, { json: true }));
+  return unwrapEvent(guessData(bytes, { json: true }));
 }
 
-function unwrap(value: unknown): DeliveredEvent {
+/** The same of a body that is parsed. */
+export function unwrapEvent(value: unknown): DeliveredEvent {
   if (!isEnvelope(value)) return { event: undefined, data: value };
   return unwrapTraced({ event: value, data: dataOf(value) });
 }
@@ -102,15 +103,26 @@ export const bulkType = "com.dapr.event.sent.bulk";
 // Dapr: an event is an object, or base64 text of what is no CloudEvent.
 function readEntry(event: unknown, contentType: unknown): DeliveredEvent & { rawBody: Buffer } {
   if (typeof event !== "string")
-    return { ...unwrap(event), rawBody: Buffer.from(JSON.stringify(event ?? null)) };
-  const rawBody = Buffer.from(event, "base64");
-  const { type } = parseContentType(typeof contentType === "string" ? contentType : undefined);
+    return { ...unwrapEvent(event), rawBody: Buffer.from(JSON.stringify(event ?? null)) };
+  return readRawEntry(
+    Buffer.from(event, "base64"),
+    typeof contentType === "string" ? contentType : undefined,
+  );
+}
+
+/** A message of a bulk that came as bytes. */
+export function readRawEntry(
+  rawBody: Buffer,
+  contentType: string | undefined,
+): DeliveredEvent & { rawBody: Buffer } {
+  const { type } = parseContentType(contentType);
   if (type === "application/cloudevents+json") return { ...readEnvelope(rawBody), rawBody };
   const data = isJson(type) || isText(type) ? guessData(rawBody, { json: isJson(type) }) : rawBody;
   return { event: undefined, data, rawBody };
 }
 
-function inLowerCase(metadata: unknown): Record<string, string> {
+/** Metadata with its names in lower case, as headers have them. */
+export function inLowerCase(metadata: unknown): Record<string, string> {
   if (!isRecord(metadata)) return {};
   return Object.fromEntries(
     Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), String(value)]),

@@ -11,6 +11,9 @@ import { failureHeaders } from "../signatures/reply";
 const lingering = 200;
 const idleCheck = 50; // ms
 
+/** Event of the server: a socket is no HTTP/1.1 any more. Somebody else ends it, and the drain waits for that. */
+export const handedOver = "handedOver";
+
 export interface Drain {
   /**
    * Stops accepting, finishes what is in flight, and cuts what is left after the grace period (seconds). After a crash,
@@ -25,18 +28,26 @@ export interface FinishOptions {
   isCrashed: () => boolean;
   /** Answers what is cut and has no answer yet. */
   onLate?: ((res: ServerResponse) => void) | undefined;
+  /** Ends the connections that were handed over. */
+  onCut?: (() => void) | undefined;
 }
 
 /** Watches the connections of a server from its beginning. */
 export function prepareDrain(server: Server): Drain {
   const connections = new Set<Socket>();
-  server.on("connection", (socket) => {
-    connections.add(socket);
-    socket.once("close", () => connections.delete(socket));
+  const handed = new Set<Socket>();
+  const keep = (open: Set<Socket>, socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  };
+  server.on("connection", (socket) => keep(connections, socket));
+  server.on(handedOver, (socket: Socket) => {
+    connections.delete(socket);
+    keep(handed, socket);
   });
 
   return {
-    finish: (gracePeriod, options) => finish(server, connections, gracePeriod, options),
+    finish: (gracePeriod, options) => finish(server, { connections, handed }, gracePeriod, options),
     failOpen: (why) => failOpen(connections, why),
   };
 }
@@ -55,13 +66,14 @@ function failOpen(connections: ReadonlySet<Socket>, why: string): void {
 
 async function finish(
   server: Server,
-  connections: ReadonlySet<Socket>,
+  { connections, handed }: Record<"connections" | "handed", ReadonlySet<Socket>>,
   gracePeriod: number,
-  { isCrashed, onLate }: FinishOptions,
+  { isCrashed, onLate, onCut }: FinishOptions,
 ): Promise<void> {
   announceClose(server, connections);
   const deadline = setTimeout(() => {
-    log.warn(`The grace period is over: ${counted(connections.size)} cut.`);
+    log.warn(`The grace period is over: ${counted(connections.size + handed.size)} cut.`);
+    onCut?.();
     abortAll(new Error("The process ends: the grace period is over."));
     if (onLate) for (const res of openResponses(connections)) onLate(res);
     else if (isCrashed()) failOpen(connections, "The process has crashed.");
@@ -71,7 +83,9 @@ async function finish(
   const isClosed = new Promise<void>((resolve) => stopAccepting(server, resolve));
   const leaveIdle = closeIdle(server, connections);
   await isClosed;
-  await untilAllClosed(connections); // the server counts none that somebody else has accepted
+  // The server counts none that somebody else has accepted.
+  await untilAllClosed(connections);
+  await untilAllClosed(handed);
   leaveIdle();
   clearTimeout(deadline);
 }

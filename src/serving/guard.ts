@@ -1,6 +1,6 @@
 /** Errors that no promise and no try catches: the invocation they belong to fails, or the process ends. */
 import { executionAsyncResource } from "node:async_hooks";
-import type { Server } from "node:http";
+import { type Server, ServerResponse } from "node:http";
 
 import { frameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
@@ -68,7 +68,9 @@ function failCurrent(event: ErrorEvent, thrown: unknown): boolean {
   if (!invocation) return false;
   // An exception that goes through Node's HTTP parser stops it for good: a pipelined request behind this one would wait
   // for ever (observed on Node 20 to 26).
-  if (event === "uncaughtException" && mayGoThroughParser()) endConnection(invocation.response);
+  const { response } = invocation;
+  if (event === "uncaughtException" && response instanceof ServerResponse && mayGoThroughParser())
+    endConnection(response);
   failInvocation(invocation, thrown);
   return true;
 }

@@ -67,7 +67,8 @@ function bindingPaths({ componentName, metadata = {} }: OpenFunctionComponent): 
   return new Set([`/${componentName}`, ...(stated ? [`/${stated.replace(/^\//, "")}`] : [])]);
 }
 
-function topicKey(pubsub: unknown, topic: unknown): string {
+/** The key of a topic in `byTopic`. */
+export function topicKey(pubsub: unknown, topic: unknown): string {
   return `${pubsub}\0${topic}`;
 }
 
@@ -112,6 +113,12 @@ function subscriptionOf(sharing: [string, OpenFunctionComponent][]): Subscriptio
   } as Subscription;
 }
 
+/** What ListInputBindings answers over gRPC. */
+export function bindingsOf({ inputs }: FunctionContext): string[] {
+  const bindings = triggersOf(inputs).filter(([, component]) => isBinding(component));
+  return [...new Set(bindings.map(([, { componentName }]) => componentName))];
+}
+
 /**
  * The route that is meant by an event. dapr-proxy may post one to the path of another input when many come at once, so
  * what the event says of itself comes first, then the header, then the path.
@@ -133,7 +140,9 @@ export function chooseTopic(
   );
 }
 
-const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
+// Over HTTP/2 the pseudo headers and those of gRPC too. Binary metadata reaches nobody over HTTP, so it does nowhere.
+const notMetadata =
+  /^(:|grpc-|content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)|-bin$/;
 
 /** `ctx.input`; the metadata is picked from the headers when somebody asks. */
 export class Input implements InvocationInput {
@@ -141,12 +150,16 @@ export class Input implements InvocationInput {
   readonly componentName: string;
   readonly componentType: string;
   readonly topic?: string;
-  readonly #req: IncomingMessage;
+  readonly #req: Pick<IncomingMessage, "headers">;
   readonly #own: Record<string, string> | undefined;
   #metadata: Record<string, string> | undefined;
 
-  /** `own`: metadata of the message itself, in a bulk. */
-  constructor({ name, component, caller }: Route, req: IncomingMessage, own?: Record<string, string>) {
+  /** `own`: metadata that stands in the message itself, as in a bulk; names in lower case. */
+  constructor(
+    { name, component, caller }: Route,
+    req: Pick<IncomingMessage, "headers">,
+    own?: Record<string, string>,
+  ) {
     this.name = name;
     this.componentName = component.componentName;
     this.componentType = component.componentType;
@@ -161,7 +174,12 @@ export class Input implements InvocationInput {
   }
 }
 
-function metadataOf({ headers }: IncomingMessage): Record<string, string> {
-  const entries = Object.entries(headers).filter(([name]) => !hopByHop.has(name) && !notMetadata.test(name));
+/** False for what belongs to the protocol; the name is in lower case. */
+export function isMetadata(name: string): boolean {
+  return !hopByHop.has(name) && !notMetadata.test(name);
+}
+
+function metadataOf({ headers }: Pick<IncomingMessage, "headers">): Record<string, string> {
+  const entries = Object.entries(headers).filter(([name]) => isMetadata(name));
   return Object.fromEntries(entries.map(([name, value]) => [name, decodeHeaderValue(String(value))]));
 }

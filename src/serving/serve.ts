@@ -22,7 +22,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   if (own) lifecycle.onStop(own.stop);
   const metrics = own && (options.metricsOfAll?.(own) ?? own);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, sidecar, warmUp, onStop, onLate } =
+  const { server, functions, sidecar, warmUp, onStop, onLate, onCut } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -32,7 +32,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   lifecycle.onStop(async () => {
     onStop?.();
     const isCrashed = () => lifecycle.exitCode === exitCodes.crashed;
-    await drain.finish(gracePeriod(), { isCrashed, onLate });
+    await drain.finish(gracePeriod(), { isCrashed, onLate, onCut });
     process.off("exit", onExit);
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for

@@ -18,7 +18,9 @@ import type { Concurrency } from "./concurrency";
 import { createHandler, type RequestLimits } from "./handler";
 import type { HealthOptions } from "./health";
 import { defaultIgnoredRoutes } from "./ignored-routes";
+import type * as InputsGrpc from "./inputs-grpc";
 import type * as InputsHttp from "./inputs-http";
+import type { InputsOptions } from "./inputs-http";
 import type { ServedFunction, ServeOptions } from "./options";
 import { createReserved } from "./reserved";
 import { createRouter } from "./routes";
@@ -43,6 +45,8 @@ export interface NewServer {
   onStop?: () => void;
   /** The grace period is over, and this answer is not given yet. */
   onLate?: (res: ServerResponse) => void;
+  /** The same, once, for connections that are none of HTTP/1.1. */
+  onCut?: () => void;
   /** One for all functions of the process. */
   sidecar: SidecarClient;
 }
@@ -64,7 +68,7 @@ export function asyncServer(
     log.warn("The function context declares no inputs: nothing will be delivered.");
   const sidecar = openSidecar(options);
   const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
-  const { handle, stop, giveUp } = createInputsHandler({
+  const inputs: InputsOptions = {
     target: { ...openTarget(options, loaded, sidecar), context },
     bodyLimit: limits.bodyLimit,
     timeout: limits.timeout,
@@ -77,10 +81,31 @@ export function asyncServer(
     }),
     token: env.APP_API_TOKEN || undefined,
     isStopping: () => lifecycle.isStopping,
-  });
+  };
+  const { handle, stop, giveUp } = createInputsHandler(inputs);
   const server = createServer(serverTimeouts, handle).setTimeout(0);
   const served: ServedFunction[] = [{ name, signature: "openfunction", path: "/" }];
-  return { server, sidecar, functions: served, onStop: stop, onLate: giveUp };
+  const http = { server, sidecar, functions: served, onStop: stop, onLate: giveUp };
+  if (appProtocol(env) === "http") return http;
+  const { serveGrpcInputs } = load("./inputs-grpc.js") as typeof InputsGrpc; // 10 ms
+  const grpc = serveGrpcInputs(server, inputs);
+  log.info("APP_PROTOCOL is grpc: the sidecar is served over gRPC. HTTP/1.1 is answered on the same port.");
+  const onStop = () => {
+    stop();
+    grpc.stop();
+  };
+  return { ...http, onStop, onCut: grpc.cut };
+}
+
+/** How the sidecar calls the function. On the platform the variable stands in pods of every runtime; sync ones ignore it. */
+function appProtocol({ APP_PROTOCOL: value }: NodeJS.ProcessEnv): "http" | "grpc" {
+  const protocol = value?.toLowerCase() || "http";
+  if (protocol === "http" || protocol === "grpc") return protocol;
+  throw frameworkError("FF_OPTION_INVALID", {
+    flag: "APP_PROTOCOL",
+    value: value ?? "",
+    allowed: "http or grpc",
+  });
 }
 
 /** The part of the options that a server for requests needs. */

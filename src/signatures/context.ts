@@ -36,27 +36,32 @@ export function createContextClass({ context, dapr, plugins, sidecar }: Target):
   class InvocationContext {
     readonly input: InvocationInput | undefined;
     readonly event: CloudEvent | undefined;
-    readonly rawBody: Buffer | undefined;
     readonly req: Request | undefined;
     readonly res: Response | undefined;
     readonly #invocation: Invocation;
     readonly #sends: Sends;
     #state: State | undefined;
+    readonly #origin: Origin;
     /** What the function threw; plugins that run after it read it. */
     error: unknown = undefined;
 
-    constructor(invocation: Invocation, sends: Sends, { input, event, rawBody, req, res }: Origin) {
-      this.input = input;
-      this.event = event;
-      this.rawBody = rawBody;
-      this.req = req;
-      this.res = res;
+    constructor(invocation: Invocation, sends: Sends, origin: Origin) {
+      this.input = origin.input;
+      this.event = origin.event;
+      this.req = origin.req;
+      this.res = origin.res;
+      this.#origin = origin;
       this.#invocation = invocation;
       this.#sends = sends;
     }
 
     get id(): string {
       return this.#invocation.id;
+    }
+
+    /** Over gRPC it is written when somebody asks. */
+    get rawBody(): Buffer | undefined {
+      return this.#origin.rawBody;
     }
 
     get signal(): AbortSignal {
@@ -107,7 +112,6 @@ export function createContextClass({ context, dapr, plugins, sidecar }: Target):
     ...Object.getOwnPropertyNames(InvocationContext.prototype),
     "input",
     "event",
-    "rawBody",
     "req",
     "res",
     "error",

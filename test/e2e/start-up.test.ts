@@ -130,3 +130,24 @@ if (hooksCostAThread)
       );
     }
   });
+
+test("an async function over HTTP loads nothing of gRPC", async (t) => {
+  const project = makeProject(t, {
+    "index.js": `exports.handle = () => [...Object.keys(require.cache), ...process.moduleLoadList];`,
+  });
+  const FUNC_CONTEXT = JSON.stringify({
+    name: "handle",
+    runtime: "Async",
+    inputs: { orders: { componentName: "queue", componentType: "bindings.mqtt3" } },
+  });
+  const framework = await startFramework(["--target=handle"], { project, env: { FUNC_CONTEXT } });
+  t.after(() => framework.stop());
+
+  const loaded: string[] = (await postJson(`${framework.url}/queue`, 1)).json();
+
+  assert.ok(loaded.some((file) => file.endsWith("inputs-http.js")));
+  assert.deepEqual(
+    loaded.filter((file) => /dist\/.*(grpc|protobuf|switch-protocols)|NativeModule http2$/.test(file)),
+    [],
+  );
+});
