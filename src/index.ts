@@ -3,6 +3,7 @@ import { lazyRequire } from "./core/lazy";
 import type { RunningServer } from "./serving/programmatic";
 
 export { isFrameworkError } from "./core/errors";
+export type { SidecarRefusal } from "./dapr/sidecar-client";
 export { use } from "./functions/hooks";
 export { ComponentType, ContextUtils, RuntimeType, TraceProviderType } from "./functions/openfunction-names";
 export { Plugin } from "./functions/plugin";

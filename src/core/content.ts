@@ -92,8 +92,8 @@ export function decodeText(bytes: Buffer, charset = "utf-8"): string {
   }
 }
 
-/** Undefined when there is more than a string can hold. */
-function toText(bytes: Buffer): string | undefined {
+/** The bytes as UTF-8, a byte order mark included. Undefined when there is more than a string can hold. */
+export function toText(bytes: Buffer): string | undefined {
   try {
     return bytes.toString("utf8");
   } catch (err) {

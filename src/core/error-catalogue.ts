@@ -238,6 +238,41 @@ export const catalogue = {
     message: (d: { output: string; why: string }) =>
       `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
   },
+  FF_SEND_TOO_MANY: {
+    message: (d: { limit: number }) =>
+      `The invocation has ${d.limit} sends that are not done yet, which is the most.`,
+    hint: () => "Await some before you make more.",
+  },
+  FF_SEND_OPTION: {
+    message: (d: { option: string; why: string }) => `The option "${d.option}" of ctx.send ${d.why}.`,
+  },
+  FF_STATE_STORE_UNKNOWN: {
+    message: (d: { store: string | undefined; known: string[] }) =>
+      d.store === undefined
+        ? "The function context declares no state store."
+        : `There is no state store "${d.store}". The function context declares ${listed(d.known, "none")}.`,
+    hint: (d: { store: string | undefined; known: string[] }) =>
+      (d.store !== undefined && didYouMean(d.store, d.known)) ||
+      'Stores stand in its field states: {"NAME": {"componentName": "…", "componentType": "state.…"}}.',
+  },
+  FF_STATE_ARGUMENT: {
+    message: (d: { call: string; why: string }) => `ctx.state.${d.call}: ${d.why}.`,
+  },
+  FF_STATE_CONFLICT: {
+    message: (d: { store: string; keys: string[]; text: string }) =>
+      `The state of ${listed(d.keys, "no key")} in "${d.store}" is not what the call expected${d.text ? `: ${d.text}` : ""}`,
+    hint: () => "Somebody wrote it meanwhile. Read it again with its etag, and repeat the call.",
+  },
+  FF_SECRET_ARGUMENT: {
+    message: (d: { why: string }) => `ctx.secrets.get: ${d.why}.`,
+  },
+  FF_SECRET_STORE: {
+    message: (d: { known: string[] }) =>
+      d.known.length === 0
+        ? "The sidecar has no secret store."
+        : `The sidecar has ${d.known.length} secret stores, so the call must name one: ${listed(d.known)}.`,
+    hint: () => 'ctx.secrets.get("NAME", { store: "STORE" })',
+  },
   FF_SIDECAR_REFUSED: {
     message: (d: { path: string; status: number; errorCode?: string | undefined; text: string }) =>
       `The sidecar answered ${d.status}${d.errorCode ? ` ${d.errorCode}` : ""} to ${d.path}${d.text ? `: ${d.text}` : ""}`,
@@ -246,6 +281,25 @@ export const catalogue = {
     message: (d: { origin: string; why: string }) =>
       `The sidecar at ${d.origin} cannot be reached: ${d.why}.`,
     hint: () => "Is a Dapr sidecar running, and does DAPR_HTTP_PORT name its port?",
+  },
+  FF_SIDECAR_NOT_READY: {
+    message: (d: { origin: string; seconds: number; why: string }) =>
+      `The sidecar at ${d.origin} is not ready after ${d.seconds} s: ${d.why}.`,
+    hint: () =>
+      "Is a Dapr sidecar running, and does DAPR_HTTP_PORT name its port? It is looked for further on.",
+  },
+  FF_SIDECAR_TIMEOUT: {
+    message: (d: { origin: string; what: string; seconds: number }) =>
+      `The sidecar at ${d.origin} did not answer ${d.what} within ${d.seconds} s.`,
+    hint: () => "What was sent may have arrived.",
+  },
+  FF_SIDECAR_LOST: {
+    message: (d: { origin: string; what: string; why: string }) =>
+      `The connection to the sidecar at ${d.origin} broke before ${d.what} was answered: ${d.why}.`,
+    hint: () => "What was sent may have arrived, so it is not repeated.",
+  },
+  FF_SIDECAR_ABORTED: {
+    message: (d: { what: string; why: string }) => `${d.what} was given up: ${d.why}`,
   },
   FF_APP_UNREACHABLE: {
     message: (d: { origin: string; why: string }) => `The function at ${d.origin} does not answer: ${d.why}.`,

@@ -4,7 +4,14 @@ import type { ServerResponse } from "node:http";
 
 import { rawHeader } from "./http";
 import { createLogger, type Logger } from "./log";
-import { parseCloudTrace, parseTraceparent, type TraceContext } from "./trace";
+import {
+  parseCloudTrace,
+  parseTraceparent,
+  type TraceContext,
+  type TraceHeaders,
+  traceHeaders,
+  traceparentOfCloudTrace,
+} from "./trace";
 
 /** What set an invocation off: `http`, `binding:NAME`, `topic:PUBSUB/TOPIC`. */
 export type Trigger = "http" | `binding:${string}` | `topic:${string}/${string}`;
@@ -53,6 +60,17 @@ export class Invocation {
   get cloudTrace(): TraceContext | undefined {
     const header = rawHeader(this.#res.req, "x-cloud-trace-context");
     return header === undefined ? undefined : parseCloudTrace(header);
+  }
+
+  /** What requests made by this call carry: the caller's headers as they came, so that its trace goes on. */
+  get traceHeaders(): TraceHeaders | undefined {
+    const { req } = this.#res;
+    const traceparent = rawHeader(req, "traceparent");
+    const stated =
+      traceparent === undefined ? undefined : traceHeaders(traceparent, rawHeader(req, "tracestate"));
+    if (stated) return stated;
+    const header = rawHeader(req, "x-cloud-trace-context");
+    return header === undefined ? undefined : traceHeaders(traceparentOfCloudTrace(header), undefined);
   }
 
   /** Aborted when the caller is gone before the answer, the deadline is over, or the process must end. */

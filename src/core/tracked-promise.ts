@@ -7,9 +7,23 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 export class TrackedPromise<T> extends Promise<T> {
   #isTaken = false;
 
-  /** Follows work; its failure is no "unhandled rejection", as {@link unhandledFailure} asks for it. */
-  static follow<T>(work: Promise<T>): TrackedPromise<T> {
-    const tracked = new TrackedPromise<T>((resolve, reject) => void work.then(resolve, reject));
+  /**
+   * Follows work; its failure is no "unhandled rejection", as {@link unhandledFailure} asks for it. `onEnd` is called
+   * before anybody who waits for the promise.
+   */
+  static follow<T>(work: Promise<T>, onEnd?: (end: { isGood: boolean }) => void): TrackedPromise<T> {
+    const tracked = new TrackedPromise<T>((resolve, reject) => {
+      work.then(
+        (value) => {
+          onEnd?.(good);
+          resolve(value);
+        },
+        (reason) => {
+          onEnd?.(bad);
+          reject(reason);
+        },
+      );
+    });
     void tracked.#peek();
     return tracked;
   }
@@ -41,3 +55,6 @@ export class TrackedPromise<T> extends Promise<T> {
     );
   }
 }
+
+const good = { isGood: true };
+const bad = { isGood: false };

@@ -5,11 +5,13 @@ import { frameworkError, messageOf } from "../core/errors";
 import { lazyRequire } from "../core/lazy";
 
 export interface ClientRequest {
-  method: "GET" | "POST" | "OPTIONS";
+  method: "GET" | "POST" | "DELETE" | "OPTIONS";
   path: string;
   headers?: Record<string, string>;
   body?: string | Buffer | undefined;
   signal?: AbortSignal | undefined;
+  /** Milliseconds for all of it, waiting for a connection included; the error is then {@link requestTimeout}. Default: none. */
+  timeoutMs?: number | undefined;
 }
 
 export interface ClientReply {
@@ -29,11 +31,14 @@ export interface HttpClient {
 }
 
 export interface HttpClientOptions {
-  /** The error of a request that gets no reply. Default: FF_SIDECAR_UNREACHABLE. */
-  unreachable?: (why: string, cause: unknown) => Error;
+  /** The error of a request that gets no reply; `isSent` once its bytes may have left. Default: FF_SIDECAR_UNREACHABLE. */
+  unreachable?: (why: string, cause: unknown, isSent: boolean) => Error;
   /** Milliseconds to wait for the reply's head, and between two parts of its body; 0 = for ever. Default 30 s. */
   timeout?: number;
 }
+
+/** What a request fails with whose time is over. */
+export const requestTimeout = new Error("there is no answer in time");
 
 /** Opens nothing before the first request. The pool alone: all of undici costs four times its 22 ms. */
 export function createHttpClient(
@@ -55,14 +60,14 @@ export function createHttpClient(
 
   return {
     origin,
-    request({ method, path, headers = {}, body, signal }) {
+    request({ method, path, headers = {}, body, signal, timeoutMs }) {
       pool ??= open();
       return new Promise((resolve, reject) => {
-        const refuse = (err: unknown) => reject(unreachable(messageOf(err), err));
-        if (signal?.aborted) return refuse(signal.reason);
+        const refuse = (err: unknown, isSent: boolean) => reject(unreachable(messageOf(err), err, isSent));
+        if (signal?.aborted) return refuse(signal.reason, false);
         (pool as Pool).dispatch(
           { method, path, headers, body: body ?? null },
-          new Collector(resolve, refuse, signal),
+          new Collector(resolve, refuse, signal, timeoutMs),
         );
       });
     },
@@ -87,33 +92,39 @@ function loadPool(): typeof Pool {
 
 const largestReply = 64 * 1024 ** 2;
 
-// Collects one reply; implements undici's handler interface.
+// Collects one reply; implements undici's handler interface. Ends once: by the reply, an error, an abort or the time.
 class Collector implements Dispatcher.DispatchHandler {
   readonly #resolve: (reply: ClientReply) => void;
-  readonly #reject: (err: unknown) => void;
+  readonly #reject: (err: unknown, isSent: boolean) => void;
   readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
   readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | undefined; // there once it is being sent
+  #stopped: { reason: Error } | undefined;
   #status = 0;
   #size = 0;
   #headers: ClientReply["headers"] = {};
-  #abort: (() => void) | undefined;
 
   constructor(
     resolve: (reply: ClientReply) => void,
-    reject: (err: unknown) => void,
+    reject: (err: unknown, isSent: boolean) => void,
     signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
   ) {
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#signal = signal;
+    if (signal) {
+      this.#signal = signal;
+      this.#onAbort = () => this.#stop(signal.reason);
+      signal.addEventListener("abort", this.#onAbort);
+    }
+    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#stop(requestTimeout), timeoutMs);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (!this.#signal) return;
-    const signal = this.#signal;
-    this.#abort = () => controller.abort(signal.reason);
-    if (signal.aborted) this.#abort();
-    else signal.addEventListener("abort", this.#abort, { once: true });
+    if (this.#stopped) return controller.abort(this.#stopped.reason);
+    this.#controller = controller;
   }
 
   onResponseStart(
@@ -133,6 +144,7 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    if (this.#stopped) return;
     this.#release();
     const [first, second] = this.#chunks;
     const body = first !== undefined && second === undefined ? first : Buffer.concat(this.#chunks);
@@ -140,11 +152,22 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, err: Error): void {
+    if (this.#stopped) return;
     this.#release();
-    this.#reject(err);
+    this.#reject(err, this.#controller !== undefined);
+  }
+
+  // One that still waits for a connection has no controller yet, and is not held up by it.
+  #stop(reason: unknown): void {
+    const error = reason instanceof Error ? reason : new Error(messageOf(reason));
+    this.#stopped = { reason: error };
+    this.#release();
+    this.#reject(error, this.#controller !== undefined);
+    this.#controller?.abort(error);
   }
 
   #release(): void {
-    if (this.#abort) this.#signal?.removeEventListener("abort", this.#abort);
+    clearTimeout(this.#timer);
+    if (this.#onAbort) this.#signal?.removeEventListener("abort", this.#onAbort);
   }
 }

@@ -1,7 +1,7 @@
 /** The CloudEvent that a sidecar makes of what is published, and of raw messages it receives (Dapr's rules). */
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { isJson, parseContentType } from "../core/content";
+import { isJson, parseContentType, toText } from "../core/content";
 import { metadataValue } from "./metadata";
 
 export interface PublishedMessage {
@@ -71,8 +71,14 @@ function newEvent(message: PublishedMessage, type: string): Record<string, unkno
 
 function dataFields(body: Buffer, type: string): Record<string, unknown> {
   if (type === "application/octet-stream") return { data_base64: body.toString("base64") };
-  const text = body.toString("utf8");
+  const text = textOf(body);
   return { data: isJson(type) ? parseOrText(text) : text };
+}
+
+function textOf(body: Buffer): string {
+  const text = toText(body);
+  if (text === undefined) throw new BrokenEventError(`${body.length} bytes are more than a text can hold`);
+  return text;
 }
 
 function parseOrText(text: string): unknown {
@@ -87,7 +93,7 @@ function ownEvent(message: PublishedMessage): Record<string, unknown> {
   const { pubsub, topic, body } = message;
   let given: unknown;
   try {
-    given = JSON.parse(body.toString("utf8"));
+    given = JSON.parse(textOf(body));
   } catch (err) {
     throw new BrokenEventError(err instanceof Error ? err.message : String(err));
   }

@@ -1,168 +1,183 @@
 /** Sends to the outputs of the function context through the sidecar's HTTP API. */
-import { bytesOf } from "../core/bytes";
 import { isCloudEvent } from "../core/cloudevent";
-import { frameworkError, isFrameworkError, messageOf } from "../core/errors";
+import { frameworkError, isFrameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
+import { nearest } from "../core/suggest";
 import type { FunctionContext, OpenFunctionComponent, SendOptions, SendReply } from "../functions/types";
 import { hasListeners, publish } from "../telemetry/channels";
-import { type ClientRequest, createHttpClient, type HttpClient } from "./client";
-import type { Sidecar } from "./sidecar";
+import { readJsonOrText, replyMetadata } from "./reply";
+import type { SidecarCaller, SidecarClient, SidecarRefusal, SidecarRequest } from "./sidecar-client";
+import { asBytes, metadataQuery, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
+
+/** Sends a message that was taken down; once. */
+export type PreparedSend = (invocation: Invocation, caller: SidecarCaller) => Promise<SendReply>;
 
 export interface Outputs {
   /** Names of all outputs, in the order of the context. */
   readonly names: readonly string[];
-  /** One message to one output. Errors: FF_SIDECAR_REFUSED, FF_SIDECAR_UNREACHABLE, FF_SEND_UNSERIALISABLE. */
-  send(output: string, data: unknown, options: SendOptions, invocation: Invocation): Promise<SendReply>;
-  close(): Promise<void>;
+  /**
+   * Takes a message down as it is now: what becomes of an object afterwards does not matter, bytes are not copied.
+   * Errors: FF_SEND_UNSERIALISABLE, FF_SEND_OPTION. Those of the send: see SidecarClient.
+   */
+  prepare(output: string, data: unknown, options: SendOptions): PreparedSend;
 }
 
-/** The client is opened at the first send. */
-export function createOutputs(outputs: FunctionContext["outputs"], sidecar: Sidecar): Outputs {
-  const client: HttpClient = createHttpClient(sidecar.origin);
+export function createOutputs(outputs: FunctionContext["outputs"], sidecar: SidecarClient): Outputs {
+  const writers = new Map(Object.entries(outputs).map(([name, component]) => [name, writerOf(component)]));
 
-  async function post(output: string, data: unknown, options: SendOptions): Promise<SendReply> {
-    const component = outputs[output] as OpenFunctionComponent;
-    const request = requestFor(output, component, data, options);
-    if (sidecar.token) request.headers = { ...request.headers, "dapr-api-token": sidecar.token };
-    const { status, headers, body } = await client.request({
-      ...request,
-      signal: AbortSignal.timeout(sendTimeout),
-    });
-    if (status < 200 || status > 299) throw refusal(request.path, status, body);
-    return { output, status, data: replyData(body), metadata: replyMetadata(headers) };
+  async function post(output: string, request: SidecarRequest, caller: SidecarCaller): Promise<SendReply> {
+    const { status, headers, body } = await sidecar.call(request, caller);
+    return { output, status, data: readJsonOrText(body), metadata: replyMetadata(headers) };
   }
 
   return {
-    names: Object.keys(outputs),
-    async send(output, data, options, invocation) {
-      if (!hasListeners("send")) return post(output, data, options);
-      const started = performance.now();
-      const news = { function: invocation.function, invocation: invocation.id, output };
-      try {
-        const reply = await post(output, data, options);
-        publish("send", { ...news, ms: performance.now() - started, ok: true, status: reply.status });
-        return reply;
-      } catch (err) {
-        const status = isFrameworkError(err)
-          ? (err.cause as { status?: number } | undefined)?.status
-          : undefined;
-        publish("send", {
-          ...news,
-          ms: performance.now() - started,
-          ok: false,
-          ...(status !== undefined && { status }),
-        });
-        throw err;
-      }
+    names: [...writers.keys()],
+    prepare(output, data, options) {
+      const write = writers.get(output) as Writer;
+      const request = take(output, write, data, options);
+      return (invocation, caller) =>
+        hasListeners("send")
+          ? tell(invocation, output, () => post(output, request, caller))
+          : post(output, request, caller);
     },
-    close: () => client.destroy(), // what is under way has had the grace period
   };
 }
 
-const sendTimeout = 30_000; // ms, waiting for a connection and reading the reply included
-
-function requestFor(
+// The news of a send.
+async function tell(
+  invocation: Invocation,
   output: string,
-  component: OpenFunctionComponent,
-  data: unknown,
-  options: SendOptions,
-): ClientRequest {
-  const metadata = { ...component.metadata, ...options.metadata };
-  return component.componentType.startsWith("bindings.")
-    ? bindingRequest(output, component, data, metadata, options)
-    : publishRequest(output, component, data, metadata, options);
+  work: () => Promise<SendReply>,
+): Promise<SendReply> {
+  const started = performance.now();
+  const news = { function: invocation.function, invocation: invocation.id, output };
+  try {
+    const reply = await work();
+    publish("send", { ...news, ms: performance.now() - started, ok: true, status: reply.status });
+    return reply;
+  } catch (err) {
+    const status = isFrameworkError(err)
+      ? (err.cause as Partial<SidecarRefusal> | undefined)?.status
+      : undefined;
+    const ms = performance.now() - started;
+    publish("send", { ...news, ms, ok: false, ...(status !== undefined && { status }) });
+    throw err;
+  }
+}
+
+function take(output: string, write: Writer, data: unknown, options: SendOptions): SidecarRequest {
+  assertOptions(options);
+  try {
+    const request = write(data, options);
+    return options.timeoutMs === undefined ? request : { ...request, timeoutMs: options.timeoutMs };
+  } catch (err) {
+    if (!(err instanceof UnserialisableError)) throw err;
+    throw frameworkError("FF_SEND_UNSERIALISABLE", { output, why: err.message }, { cause: err });
+  }
+}
+
+const optionNames = ["metadata", "operation", "contentType", "timeoutMs"];
+
+function assertOptions(options: SendOptions): void {
+  for (const option in options) {
+    if (optionNames.includes(option)) continue;
+    const near = nearest(option, optionNames);
+    const choice = near === undefined ? `there are ${optionNames.join(", ")}` : `did you mean "${near}"`;
+    throw wrongOption(option, `is unknown: ${choice}`);
+  }
+  const { contentType, timeoutMs, operation } = options;
+  if (contentType !== undefined && !/^[\x20-\x7e]+$/.test(contentType))
+    throw wrongOption("contentType", "must be a media type");
+  if (operation !== undefined && typeof operation !== "string")
+    throw wrongOption("operation", "must be a text");
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31))
+    throw wrongOption("timeoutMs", "must be milliseconds, more than 0");
+}
+
+function wrongOption(option: string, why: string): Error {
+  return frameworkError("FF_SEND_OPTION", { option, why });
+}
+
+/** From data to the request of one output. */
+type Writer = (data: unknown, options: SendOptions) => SidecarRequest;
+
+function writerOf(component: OpenFunctionComponent): Writer {
+  return component.componentType.startsWith("bindings.") ? bindingWriter(component) : topicWriter(component);
 }
 
 // Dapr: POST /v1.0/bindings/{name} {operation, data, metadata}. Bytes have no JSON form: they go as base64 text.
-function bindingRequest(
-  output: string,
-  { componentName, operation }: OpenFunctionComponent,
-  data: unknown,
-  metadata: Record<string, string>,
-  options: SendOptions,
-): ClientRequest {
-  assertSendable(output, data); // it would be left out of the object below without a word
-  const body = toJson(output, {
-    operation: options.operation ?? operation ?? "",
-    data: ArrayBuffer.isView(data) ? bytesOf(data).toString("base64") : data,
-    ...(Object.keys(metadata).length > 0 && { metadata }),
-  });
-  return {
-    method: "POST",
-    path: `/v1.0/bindings/${encodeURIComponent(componentName)}`,
-    headers: { "content-type": "application/json" },
-    body,
-  };
-}
+function bindingWriter({
+  componentName,
+  operation: stated = "",
+  metadata: own = {},
+}: OpenFunctionComponent): Writer {
+  const path = `/v1.0/bindings/${encodeURIComponent(componentName)}`;
+  const headers = { "content-type": "application/json" };
+  const ownEnd = endOf(own);
 
-// Dapr: POST /v1.0/publish/{pubsub}/{topic}?metadata.name=value; the sidecar wraps what is no CloudEvent into one.
-function publishRequest(
-  output: string,
-  { componentName, uri = "" }: OpenFunctionComponent,
-  data: unknown,
-  metadata: Record<string, string>,
-  { contentType }: SendOptions,
-): ClientRequest {
-  const query = Object.entries(metadata).map(
-    ([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-  );
-  // A sidecar normalises paths, so a topic with empty levels goes as one part.
-  const hasEmptyLevel = /^\/|\/\/|\/$/.test(uri);
-  const topic = hasEmptyLevel ? encodeURIComponent(uri) : uri.split("/").map(encodeURIComponent).join("/");
-  const path = `/v1.0/publish/${encodeURIComponent(componentName)}/${topic}${query.length > 0 ? `?${query.join("&")}` : ""}`;
-  if (ArrayBuffer.isView(data)) {
+  return (data, { operation = stated, metadata }) => {
+    const end = metadata ? endOf({ ...own, ...optionTexts(metadata) }) : ownEnd;
+    const bytes = asBytes(data);
+    const json = bytes ? `"${toBase64(bytes)}"` : toJson(data);
+    const middle = json === "" ? "" : `,"data":${json}`;
     return {
       method: "POST",
       path,
-      headers: { "content-type": contentType ?? "application/octet-stream" },
-      body: bytesOf(data),
+      headers,
+      body: `{"operation":${JSON.stringify(operation)}${middle}${end}`,
     };
-  }
-  const type = contentType ?? (isCloudEvent(data) ? "application/cloudevents+json" : "application/json");
-  // A text with its own content type is that text; without one it is a JSON string, as upstream sends it.
-  const body = typeof data === "string" && contentType !== undefined ? data : toJson(output, data);
-  return { method: "POST", path, headers: { "content-type": type }, body };
+  };
 }
 
-function toJson(output: string, value: unknown): string {
-  assertSendable(output, value);
-  try {
-    return JSON.stringify(value) ?? "";
-  } catch (err) {
-    throw frameworkError("FF_SEND_UNSERIALISABLE", { output, why: messageOf(err) }, { cause: err });
-  }
+function endOf(metadata: Record<string, string>): string {
+  return Object.keys(metadata).length === 0 ? "}" : `,"metadata":${JSON.stringify(metadata)}}`;
 }
 
-function assertSendable(output: string, data: unknown): void {
-  if (typeof data !== "function" && typeof data !== "symbol") return;
-  throw frameworkError("FF_SEND_UNSERIALISABLE", { output, why: `it is a ${typeof data}` });
+// Dapr: POST /v1.0/publish/{pubsub}/{topic}?metadata.name=value; the sidecar wraps what is no CloudEvent into one.
+function topicWriter({ componentName, uri = "", metadata: own = {} }: OpenFunctionComponent): Writer {
+  // A sidecar normalises paths, so a topic with empty levels goes as one part.
+  const hasEmptyLevel = /^\/|\/\/|\/$/.test(uri);
+  const topic = hasEmptyLevel ? encodeURIComponent(uri) : uri.split("/").map(encodeURIComponent).join("/");
+  const base = `/v1.0/publish/${encodeURIComponent(componentName)}/${topic}`;
+  const ownPath = pathOf(base, own);
+
+  return (data, { contentType, metadata }) => {
+    const path = metadata ? pathOf(base, { ...own, ...optionTexts(metadata) }) : ownPath;
+    const bytes = asBytes(data);
+    const type = contentType ?? (bytes ? "application/octet-stream" : typeOf(data));
+    return {
+      method: "POST",
+      path,
+      headers: { "content-type": type },
+      body: bytes ?? textOf(data, contentType),
+    };
+  };
 }
 
-function refusal(path: string, status: number, body: Buffer): Error {
-  const text = body.toString("utf8");
-  const parsed = parseLoosely(text) as { errorCode?: unknown; message?: unknown } | undefined;
-  const errorCode = typeof parsed?.errorCode === "string" ? parsed.errorCode : undefined;
-  const message = typeof parsed?.message === "string" ? parsed.message : text.slice(0, 500);
-  return frameworkError(
-    "FF_SIDECAR_REFUSED",
-    { path, status, errorCode, text: message },
-    { cause: { status, errorCode, message } },
-  );
+function pathOf(base: string, metadata: Record<string, string>): string {
+  const query = metadataQuery(metadata);
+  return query === "" ? base : `${base}?${query}`;
 }
 
-function replyData(body: Buffer): unknown {
-  return body.length === 0 ? undefined : parseLoosely(body.toString("utf8"));
+function typeOf(data: unknown): string {
+  return isCloudEvent(data) ? "application/cloudevents+json" : "application/json";
 }
 
-function parseLoosely(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text; // components may answer any text
-  }
+// A text with its own content type is that text; without one it is a JSON string, as upstream sends it.
+function textOf(data: unknown, contentType: string | undefined): string {
+  if (typeof data === "string" && contentType !== undefined) return data;
+  if (contentType === undefined && isCloudEvent(data)) return toJson(withBase64(data));
+  return toJson(data);
 }
 
-function replyMetadata(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const entries = Object.entries(headers).filter(([name]) => name.startsWith("metadata."));
-  return Object.fromEntries(entries.map(([name, value]) => [name.slice("metadata.".length), String(value)]));
+// CloudEvents JSON format §3.1: bytes are data_base64.
+function withBase64(event: Record<string, unknown>): Record<string, unknown> {
+  const bytes = typeof event.toJSON === "function" ? undefined : asBytes(event.data);
+  if (!bytes) return event;
+  const { data: _, ...attributes } = event;
+  return { ...attributes, data_base64: toBase64(bytes) };
+}
+
+function optionTexts(metadata: NonNullable<SendOptions["metadata"]>): Record<string, string> {
+  return textsOf(metadata, (name, why) => wrongOption(`metadata.${name}`, why));
 }

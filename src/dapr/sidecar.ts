@@ -8,20 +8,28 @@ export interface Sidecar {
   origin: string;
   host: string;
   port: number;
+  /** Of its gRPC API, which the framework does not call; users see it on ctx. */
+  grpcPort: string;
   /** Goes with every request as `dapr-api-token`. */
   token: string | undefined;
 }
 
 /**
  * DAPR_HTTP_ENDPOINT, else DAPR_HOST (a scheme is allowed; alias DAPR_SIDECAR_IP; default 127.0.0.1) with
- * DAPR_HTTP_PORT (default 3500). DAPR_API_TOKEN is the token.
+ * DAPR_HTTP_PORT (default 3500). DAPR_API_TOKEN is the token. DAPR_GRPC_PORT (default 50001) is taken as it is.
  */
 export function sidecarFrom(env: NodeJS.ProcessEnv): Sidecar {
   const url = env.DAPR_HTTP_ENDPOINT
     ? parseUrl("DAPR_HTTP_ENDPOINT", env.DAPR_HTTP_ENDPOINT)
     : urlFromHostAndPort(env);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  return { origin: url.origin, host: url.hostname, port, token: env.DAPR_API_TOKEN || undefined };
+  return {
+    origin: url.origin,
+    host: url.hostname,
+    port,
+    grpcPort: env.DAPR_GRPC_PORT || "50001",
+    token: env.DAPR_API_TOKEN || undefined,
+  };
 }
 
 function urlFromHostAndPort(env: NodeJS.ProcessEnv): URL {

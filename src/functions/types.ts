@@ -6,8 +6,10 @@ import type * as express from "express";
 import type { FunctionContext } from "../core/function-context";
 import type { Logger } from "../core/log";
 import type { TraceContext } from "../core/trace";
+import type { Secrets, State } from "./state-types";
 
 export type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
+export type * from "./state-types";
 
 /** Express's request, plus what belongs to the invocation. */
 export interface Request extends express.Request {
@@ -194,12 +196,14 @@ export interface SendReply {
 }
 
 export interface SendOptions {
-  /** Added to the metadata of the output; the same name here wins. */
-  metadata?: Record<string, string>;
+  /** Added to the metadata of the output; the same name here wins. Numbers and booleans go as texts. */
+  metadata?: Record<string, string | number | boolean>;
   /** Operation of an output binding, in place of the declared one. */
   operation?: string;
   /** Content type of a published message. Default: JSON; bytes are `application/octet-stream`. */
   contentType?: string;
+  /** Milliseconds until the send counts as failed, waiting for the sidecar included. Default 30,000. */
+  timeoutMs?: number;
 }
 
 /** The input an invocation came from. */
@@ -246,6 +250,11 @@ export interface OpenFunctionContext extends FunctionContext {
    *   A send that is not awaited is awaited before the outcome is decided, and its failure fails the invocation.
    */
   send(data: unknown, output?: string, options?: SendOptions): Promise<SendResult[]>;
+  /** The state stores that the function context declares. */
+  readonly state: State;
+  readonly secrets: Secrets;
+  /** Ports of the sidecar, as texts. */
+  readonly sidecarPort: { readonly HTTP: string; readonly GRPC: string };
   /** A ready client of the Dapr SDK for everything else, one a process; loaded at the first call. */
   dapr(): Promise<DaprClient>;
 }

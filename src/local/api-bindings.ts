@@ -1,7 +1,8 @@
 /** `POST /v1.0/bindings/{name}`: invokes an output binding. */
 import { messageOf } from "../core/errors";
-import { type Call, fail, noContent, traceHeaders } from "./call";
+import { type Call, fail, noContent, readBody, replyData, traceHeaders } from "./call";
 import type { BindingComponent, LocalComponent } from "./components/component";
+import { sortKeys } from "./json-again";
 
 type Components = ReadonlyMap<string, LocalComponent>;
 
@@ -28,9 +29,7 @@ export async function invokeBinding(
   });
   for (const [key, value] of Object.entries(reply.metadata ?? {})) res.setHeader(`metadata.${key}`, value);
   if (reply.data === undefined) return noContent(res);
-  res
-    .writeHead(200, { "Content-Type": "application/json", "Content-Length": reply.data.length })
-    .end(reply.data);
+  replyData(res, reply.data);
 }
 
 function findBinding(components: Components, name: string): BindingComponent {
@@ -48,13 +47,7 @@ function readBindingRequest(body: Buffer): {
   data: Buffer;
   metadata: Record<string, string>;
 } {
-  let request: unknown;
-  try {
-    request = JSON.parse(body.toString("utf8"));
-  } catch (err) {
-    return fail(400, "ERR_MALFORMED_REQUEST", `failed deserializing HTTP body: ${messageOf(err)}`);
-  }
-  const { operation = "", data = null, metadata } = (request ?? {}) as Record<string, unknown>;
+  const { operation = "", data = null, metadata } = (readBody(body) ?? {}) as Record<string, unknown>;
   if (typeof operation !== "string") return fail(400, "ERR_MALFORMED_REQUEST", "operation must be a string");
   const pairs = Object.entries(metadata ?? {});
   if (pairs.some(([, value]) => typeof value !== "string"))
@@ -64,12 +57,4 @@ function readBindingRequest(body: Buffer): {
     data: Buffer.from(JSON.stringify(sortKeys(data))),
     metadata: Object.fromEntries(pairs) as Record<string, string>,
   };
-}
-
-// Dapr decodes the data and writes it again: a string keeps its quotes, keys come out sorted.
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sortKeys(entry)]));
 }

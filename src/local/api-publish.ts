@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { messageOf } from "../core/errors";
 import { BrokenEventError, type PublishedMessage, wrapMessage } from "../dapr/envelope";
 import { metadataValue } from "../dapr/metadata";
-import { type Call, fail, noContent, traceHeaders } from "./call";
+import { type Call, fail, noContent, queryMetadata, traceHeaders } from "./call";
 import type { LocalComponent, PubSubComponent } from "./components/component";
 
 type Components = ReadonlyMap<string, LocalComponent>;
@@ -59,9 +59,4 @@ function isRaw(metadata: Record<string, string>): boolean {
   if (/^(true|t|1)$/i.test(word)) return true;
   if (/^(false|f|0)$/i.test(word)) return false;
   return fail(400, "ERR_PUBSUB_REQUEST_METADATA", `rawPayload must be true or false, not "${word}"`);
-}
-
-function queryMetadata(query: URLSearchParams): Record<string, string> {
-  const entries = [...query].filter(([name]) => name.startsWith("metadata."));
-  return Object.fromEntries(entries.map(([name, value]) => [name.slice("metadata.".length), value]));
 }

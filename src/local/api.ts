@@ -1,4 +1,4 @@
-/** The sidecar's HTTP API: metadata, health, bindings, publish. Status and errorCode are Dapr's, the texts are ours. */
+/** The sidecar's HTTP API: metadata, health, bindings, publish, state, secrets. Status and errorCode are Dapr's, the texts are ours. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { isFrameworkError, messageOf } from "../core/errors";
@@ -8,6 +8,8 @@ import { decodePercent } from "../core/url";
 import { readWholeBody } from "../serving/body";
 import { invokeBinding } from "./api-bindings";
 import { publishMessage } from "./api-publish";
+import { getSecret, getSecrets } from "./api-secrets";
+import { deleteState, getState, getStates, queryState, saveState, transactState } from "./api-state";
 import { ApiError, type Call, fail, noContent } from "./call";
 import type { LocalComponent } from "./components/component";
 
@@ -48,16 +50,33 @@ export function createApi({
       /^\/v1\.0\/publish\/([^/]+)\/(.+)$/,
       (call, name = "", topic = "") => publishMessage(components, appId, call, name, topic),
     ],
-    // None of these can be declared here yet: what daprd says when nothing is configured.
+    ["POST PUT", /^\/v1\.0\/state\/([^/]+)$/, (call, name = "") => saveState(components, call, name)],
+    ["POST PUT", /^\/v1\.0\/state\/([^/]+)\/bulk$/, (call, name = "") => getStates(components, call, name)],
     [
-      "GET POST PUT DELETE",
-      /^\/v1\.0(?:-alpha1)?\/state\//,
-      () => fail(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store is not configured"),
+      "POST PUT",
+      /^\/v1\.0\/state\/([^/]+)\/transaction$/,
+      (call, name = "") => transactState(components, call, name),
+    ],
+    [
+      "POST PUT",
+      /^\/v1\.0-alpha1\/state\/([^/]+)\/query$/,
+      (call, name = "") => queryState(components, call, name),
     ],
     [
       "GET",
-      /^\/v1\.0\/secrets\//,
-      () => fail(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"),
+      /^\/v1\.0\/state\/([^/]+)\/([^/]+)$/,
+      (call, name = "", key = "") => getState(components, call, name, key),
+    ],
+    [
+      "DELETE",
+      /^\/v1\.0\/state\/([^/]+)\/([^/]+)$/,
+      (call, name = "", key = "") => deleteState(components, call, name, key),
+    ],
+    ["GET", /^\/v1\.0\/secrets\/([^/]+)\/bulk$/, (call, name = "") => getSecrets(components, call, name)],
+    [
+      "GET",
+      /^\/v1\.0\/secrets\/([^/]+)\/([^/]+)$/,
+      (call, name = "", key = "") => getSecret(components, call, name, key),
     ],
   ];
 

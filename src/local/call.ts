@@ -1,5 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import { decodeText } from "../core/content";
+import { messageOf } from "../core/errors";
+
 /** One call of the sidecar API, its body read. */
 export interface Call {
   req: IncomingMessage;
@@ -10,6 +13,26 @@ export interface Call {
 
 export function noContent(res: ServerResponse): void {
   res.writeHead(204).end();
+}
+
+/** The component's bytes as they are. */
+export function replyData(res: ServerResponse, data: Buffer): void {
+  res.writeHead(200, { "Content-Type": "application/json", "Content-Length": data.length }).end(data);
+}
+
+/** The JSON of a body: 400 ERR_MALFORMED_REQUEST when it is none, or more than a string can hold. */
+export function readBody(body: Buffer): unknown {
+  try {
+    return JSON.parse(decodeText(body));
+  } catch (err) {
+    return fail(400, "ERR_MALFORMED_REQUEST", `failed deserializing HTTP body: ${messageOf(err)}`);
+  }
+}
+
+/** Dapr: `metadata.<name>=<value>` in the query. */
+export function queryMetadata(query: URLSearchParams): Record<string, string> {
+  const entries = [...query].filter(([name]) => name.startsWith("metadata."));
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice("metadata.".length), value]));
 }
 
 /** W3C trace headers of the caller. */

@@ -109,12 +109,11 @@ function recordOutputs(outputs: NonNullable<InvokeOptions["outputs"]>, sends: Re
     : (outputs as Record<string, (data: unknown, options: SendOptions) => unknown>);
   return {
     names: Object.keys(handlers),
-    async send(output, data, options) {
+    prepare: (output, data, options) => async () => {
       sends.push({ output, data, options });
       const reply = await handlers[output]?.(data, options);
       return { output, status: reply === undefined ? 204 : 200, data: reply, metadata: {} };
     },
-    close: async () => undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Listens, serves functions, drains. */
 import { exitCodes } from "../core/lifecycle";
+import type { FunctionContext } from "../functions/types";
 import { createMetrics } from "../telemetry/metrics";
 import { Concurrency } from "./concurrency";
 import { prepareDrain } from "./drain";
@@ -17,7 +18,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
   if (metrics) lifecycle.onStop(metrics.stop);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, warmUp } =
+  const { server, functions, warmUp, sidecar } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -32,6 +33,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   await listen(server, options.address);
   metrics?.started();
   if (warmUp) lifecycle.onStop(soon(warmUp));
+  if (needsSidecar(options.context)) sidecar.watch();
   return { functions, ...addressOf(server) };
 }
 
@@ -39,4 +41,11 @@ export async function serve(options: ServeOptions): Promise<Running> {
 function soon(work: () => unknown): () => void {
   const timer = setTimeout(work, 100).unref(); // ms
   return () => clearTimeout(timer);
+}
+
+// Not before it listens: a sidecar with an app port waits for the app before it calls itself healthy.
+function needsSidecar(context: FunctionContext | undefined): boolean {
+  return [context?.inputs, context?.outputs, context?.states].some(
+    (uses) => Object.keys(uses ?? {}).length > 0,
+  );
 }

@@ -6,6 +6,8 @@ import { frameworkError } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
 import { log } from "../core/log";
 import type { Outputs } from "../dapr/outputs";
+import { sidecarFrom } from "../dapr/sidecar";
+import { createSidecarClient, type SidecarClient } from "../dapr/sidecar-client";
 import { type Registration, registry } from "../functions/registry";
 import type { FunctionContext } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
@@ -37,6 +39,8 @@ export interface NewServer {
   functions: ServedFunction[];
   /** Loads what the first invocations may wait for. */
   warmUp?(): unknown;
+  /** One for all functions of the process. */
+  sidecar: SidecarClient;
 }
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
@@ -55,8 +59,9 @@ export function asyncServer(
   if (Object.keys(context.inputs).length === 0)
     log.warn("The function context declares no inputs: nothing will be delivered.");
   const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
+  const sidecar = openSidecar(options);
   const handle = createInputsHandler({
-    target: { ...openTarget(options, loaded), context },
+    target: { ...openTarget(options, loaded, sidecar), context },
     bodyLimit: limits.bodyLimit,
     timeout: limits.timeout,
     concurrency,
@@ -69,7 +74,7 @@ export function asyncServer(
     isStopping: () => lifecycle.isStopping,
   });
   const server = createServer(serverTimeouts, handle).setTimeout(0);
-  return { server, functions: [{ name, signature: "openfunction", path: "/" }] };
+  return { server, sidecar, functions: [{ name, signature: "openfunction", path: "/" }] };
 }
 
 /** The part of the options that a server for requests needs. */
@@ -93,11 +98,12 @@ export type SyncOptions = Pick<
 
 export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
   const { functions, limits, context, onInvocation } = options;
+  const sidecar = openSidecar(options);
   const endpoints = functions.map((loaded) => {
     const signature = loaded.signature ?? options.signature;
     const { path, methods: stated } = registrationOf(loaded)?.options ?? {};
     const methods = stated?.map((method) => method.toUpperCase()) ?? signatures[signature].methods;
-    const target = openTarget(options, loaded);
+    const target = openTarget(options, loaded, sidecar);
     const handle = createHandler({
       target,
       signature: signatures[signature],
@@ -125,6 +131,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
   return {
     server,
     warmUp,
+    sidecar,
     functions: endpoints.map(({ name, signature, path }) => ({
       name,
       signature,
@@ -138,14 +145,21 @@ function registrationOf({ name, signature }: LoadedFunction): Registration | und
   return signature && registry().get(name);
 }
 
+/** Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
+function openSidecar({ env, lifecycle }: SyncOptions): SidecarClient {
+  const sidecar = createSidecarClient(sidecarFrom(env));
+  lifecycle.onStop(() => sidecar.close());
+  return sidecar;
+}
+
 function openTarget(
   { context, hooks, plugins, env, lifecycle, outputs }: SyncOptions,
   loaded: LoadedFunction,
+  sidecar: SidecarClient,
 ): Target {
   const { name, function: fn } = loaded;
   const { format } = registrationOf(loaded) ?? {};
-  const target = createTarget({ name, function: fn, format, context, hooks, plugins, env });
-  lifecycle.onStop(() => target.outputs.close());
+  const target = createTarget({ name, function: fn, format, context, hooks, plugins, sidecar, env });
   lifecycle.onStop(() => target.dapr.stop());
   return outputs ? { ...target, outputs } : target;
 }

@@ -1,7 +1,7 @@
 /** What is served, made from a function and its environment: for the command and for tests of user code alike. */
 import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
-import { sidecarFrom } from "../dapr/sidecar";
+import type { SidecarClient } from "../dapr/sidecar-client";
 import type { FunctionContext, Hook, Plugins, TypedFormat, UserFunction } from "../functions/types";
 import { createPluginHook } from "../signatures/plugins";
 import type { Target } from "../signatures/signature";
@@ -14,10 +14,11 @@ export interface TargetOptions {
   /** Around every call, outermost first; plugins run inside of them. */
   hooks: readonly Hook[];
   plugins: Plugins;
+  sidecar: SidecarClient;
   env: NodeJS.ProcessEnv;
 }
 
-/** Opens no connection. Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
+/** Opens no connection. */
 export function createTarget({
   name,
   function: fn,
@@ -25,16 +26,17 @@ export function createTarget({
   context,
   hooks,
   plugins,
+  sidecar,
   env,
 }: TargetOptions): Target {
-  const sidecar = sidecarFrom(env);
   const target: Target = {
     name,
     function: fn,
     format,
     context,
     outputs: createOutputs(context?.outputs ?? {}, sidecar),
-    dapr: createDaprSdk(sidecar),
+    sidecar,
+    dapr: createDaprSdk(sidecar.sidecar),
     hooks,
     plugins,
     production: env.NODE_ENV === "production",

@@ -1,5 +1,6 @@
 /** ctx: what a `(ctx, data)` function gets, made anew for every invocation. */
 import type { Invocation } from "../core/invocation";
+import { lazyRequire } from "../core/lazy";
 import type { Logger } from "../core/log";
 import type {
   CloudEvent,
@@ -8,8 +9,10 @@ import type {
   PluginInstance,
   Request,
   Response,
+  Secrets,
   SendOptions,
   SendResult,
+  State,
 } from "../functions/types";
 import type { Sends } from "./sends";
 import type { Target } from "./signature";
@@ -26,7 +29,10 @@ export interface Origin {
 export type ContextClass = new (invocation: Invocation, sends: Sends, origin: Origin) => OpenFunctionContext;
 
 /** The class of one target: the fields of its function context stand on the prototype, so a ctx costs one small object. */
-export function createContextClass({ context, dapr, plugins }: Target): ContextClass {
+export function createContextClass({ context, dapr, plugins, sidecar }: Target): ContextClass {
+  const { port, grpcPort } = sidecar.sidecar;
+  const sidecarPort = Object.freeze({ HTTP: String(port), GRPC: grpcPort });
+
   class InvocationContext {
     readonly input: InvocationInput | undefined;
     readonly event: CloudEvent | undefined;
@@ -35,6 +41,7 @@ export function createContextClass({ context, dapr, plugins }: Target): ContextC
     readonly res: Response | undefined;
     readonly #invocation: Invocation;
     readonly #sends: Sends;
+    #state: State | undefined;
     /** What the function threw; plugins that run after it read it. */
     error: unknown = undefined;
 
@@ -70,6 +77,25 @@ export function createContextClass({ context, dapr, plugins }: Target): ContextC
 
     send(data: unknown, output?: string, options?: SendOptions): Promise<SendResult[]> {
       return this.#sends.send(data, output, options);
+    }
+
+    get state(): State {
+      this.#state ??= (lazyRequire("../dapr/state.js") as typeof import("../dapr/state")).createState({
+        sidecar,
+        states: context?.states,
+        caller: this.#sends.caller,
+        track: (work) => this.#sends.track(work),
+      });
+      return this.#state;
+    }
+
+    get secrets(): Secrets {
+      const { createSecrets } = lazyRequire("../dapr/secrets.js") as typeof import("../dapr/secrets");
+      return createSecrets({ sidecar, caller: this.#sends.caller });
+    }
+
+    get sidecarPort() {
+      return sidecarPort;
     }
 
     dapr() {

@@ -34,7 +34,7 @@ export function createOpenFunctionCall(target: Target): OpenFunctionCall {
       : fn(ctx, data);
 
   return (invocation, data, origin, end) => {
-    const sends = new Sends(target.outputs, invocation);
+    const sends = new Sends(target.outputs, invocation, origin.event);
     const done = (value: unknown) => {
       if (invocation.settled) return;
       invocation.settled = true;

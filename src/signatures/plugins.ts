@@ -30,7 +30,7 @@ export function createPluginHook(target: Target): Hook | undefined {
   return async function aroundPlugins(view, next) {
     const own = view.ctx
       ? undefined
-      : makeContext(Context, view, new Sends(outputs, currentInvocation() as Invocation));
+      : makeContext(Context, view, new Sends(outputs, currentInvocation() as Invocation, view.event));
     const ctx = view.ctx ?? (own as { ctx: OpenFunctionContext }).ctx;
     await run("execPreHook", pre, ctx);
     const failure = await next().then(

@@ -2,6 +2,7 @@
 import type { Invocation } from "../core/invocation";
 import type { Outputs } from "../dapr/outputs";
 import type { DaprSdk } from "../dapr/sdk";
+import type { SidecarClient } from "../dapr/sidecar-client";
 import type {
   FunctionContext,
   Hook,
@@ -22,6 +23,8 @@ export interface Target {
   context: FunctionContext | undefined;
   /** Sends to the outputs of the context. */
   outputs: Outputs;
+  /** Calls for state and secrets. */
+  sidecar: SidecarClient;
   dapr: DaprSdk;
   /** Around every call, outermost first. */
   hooks: readonly Hook[];

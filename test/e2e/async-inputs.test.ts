@@ -418,13 +418,15 @@ test("the sends of one invocation keep their order per output", async (t) => {
 });
 
 test("a sidecar that is not there fails the delivery with its address", async (t) => {
-  const { post, sidecar } = await setUp(t, { module: "export const handle = (ctx) => ctx.send(1);" });
+  const { post, sidecar } = await setUp(t, {
+    module: "export const handle = (ctx) => ctx.send(1, undefined, { timeoutMs: 500 });",
+  });
   await sidecar.stop();
 
   const reply = await post("/mqtt-in", "1");
 
   assert.equal(reply.status, 500);
-  assert.match(reply.json().error, new RegExp(`${sidecar.origin}.*ECONNREFUSED`));
+  assert.match(reply.json().error, new RegExp(`${sidecar.origin} is not ready after 0.5 s: .*ECONNREFUSED`));
 });
 
 test("50 deliveries at once never see each other's ctx", async (t) => {

@@ -13,6 +13,7 @@ export interface AppCall {
 
 export interface AppReply {
   status?: number;
+  headers?: Record<string, string>;
   body?: unknown;
 }
 
@@ -26,9 +27,11 @@ export interface App extends EventEmitter {
   stop(): Promise<void>;
 }
 
+/** As a sidecar it is healthy, which is not among its calls; with `isReady: false` the test answers for that too. */
 export async function startApp(
   answer: (call: AppCall) => AppReply | undefined | Promise<AppReply | undefined>,
   port = 0,
+  { isReady = true } = {},
 ): Promise<App> {
   const calls: AppCall[] = [];
   const server = createServer(async (req, res) => {
@@ -40,11 +43,13 @@ export async function startApp(
       headers: req.headers,
       body: Buffer.concat(chunks).toString("utf8"),
     };
+    // What a framework asks before its first call, and again when the sidecar was away.
+    if (isReady && call.url === "/v1.0/healthz/outbound") return void res.writeHead(204).end();
     calls.push(call);
     app.emit("call", call);
-    const { status = 200, body } = (await answer(call)) ?? { status: 404 };
+    const { status = 200, headers, body } = (await answer(call)) ?? { status: 404 };
     res
-      .writeHead(status, { "Content-Type": "application/json" })
+      .writeHead(status, { "Content-Type": "application/json", ...headers })
       .end(body === undefined ? "" : JSON.stringify(body));
   }).listen(port, "127.0.0.1");
   await once(server, "listening");

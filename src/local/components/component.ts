@@ -53,7 +53,48 @@ export interface PubSubComponent extends Component {
   subscribe(topic: string, handler: MessageHandler, metadata: Record<string, string>): Promise<void>;
 }
 
-export type LocalComponent = BindingComponent | PubSubComponent;
+export interface StateItem {
+  /** JSON text. */
+  value: string;
+  etag: string;
+  /** Milliseconds since 1970. */
+  expires?: number | undefined;
+}
+
+export interface StateWrite {
+  key: string;
+  /** JSON text; undefined deletes. */
+  value: string | undefined;
+  etag: string | undefined;
+  /** True: without an etag the key must not exist. */
+  firstWrite: boolean;
+  /** Seconds until it is gone; undefined = never, or what the component says. */
+  ttl: number | undefined;
+}
+
+export interface StateComponent extends Component {
+  readonly kind: "state";
+  /** What stands before every key in the store. */
+  readonly keyPrefix: string;
+  get(key: string): Promise<StateItem | undefined>;
+  /** All or none. Errors: EtagMismatchError, EtagInvalidError. */
+  write(writes: readonly StateWrite[]): Promise<void>;
+}
+
+/** The state is not what the write expected. */
+export class EtagMismatchError extends Error {}
+
+/** The store cannot have made this etag. */
+export class EtagInvalidError extends Error {}
+
+export interface SecretStoreComponent extends Component {
+  readonly kind: "secretstore";
+  /** The pairs under a name, mostly one. Error: when there is none. */
+  get(name: string): Record<string, string>;
+  all(): Record<string, Record<string, string>>;
+}
+
+export type LocalComponent = BindingComponent | PubSubComponent | StateComponent | SecretStoreComponent;
 
 export interface ComponentEnvironment {
   appId: string;

@@ -3,8 +3,17 @@ import { frameworkError } from "../../core/errors";
 import { bindingsMqtt } from "./bindings-mqtt";
 import type { ComponentSpec, ComponentType } from "./component";
 import { pubsubMqtt } from "./pubsub-mqtt";
+import { secretsLocalEnv } from "./secrets-local-env";
+import { secretsLocalFile } from "./secrets-local-file";
+import { stateInMemory } from "./state-in-memory";
 
-const componentTypes: readonly ComponentType[] = [bindingsMqtt, pubsubMqtt];
+const componentTypes: readonly ComponentType[] = [
+  bindingsMqtt,
+  pubsubMqtt,
+  stateInMemory,
+  secretsLocalFile,
+  secretsLocalEnv,
+];
 
 /** The row of a component's type, which Dapr compares in any case. Error: FF_COMPONENT_TYPE listing the known ones. */
 export function componentTypeOf({ name, type, place }: ComponentSpec): ComponentType {
