@@ -6,6 +6,7 @@ export { isFrameworkError } from "./core/errors";
 export type { SidecarRefusal } from "./dapr/sidecar-client";
 export { use } from "./functions/hooks";
 export { ComponentType, ContextUtils, RuntimeType, TraceProviderType } from "./functions/openfunction-names";
+export { DropMessage, RetryMessage, type RetryMessageOptions } from "./functions/outcomes";
 export { Plugin } from "./functions/plugin";
 export { cloudEvent, event, http, openfunction, typed } from "./functions/registry";
 export { onStart, onStop } from "./functions/start-stop";

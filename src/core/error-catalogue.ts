@@ -9,8 +9,14 @@ const didYouMean = (given: string, known: Iterable<string>) => {
 export const catalogue = {
   // Command line
   FF_OPTION_INVALID: {
-    message: (d: { flag: string; env?: string | undefined; value: string; allowed: string }) =>
-      `The value "${d.value}" of ${d.flag}${d.env ? ` (${d.env})` : ""} is not ${d.allowed}.`,
+    message: (d: {
+      flag: string;
+      env?: string | undefined;
+      value: string;
+      allowed: string;
+      problems?: readonly string[] | undefined;
+    }) =>
+      `The value "${d.value}" of ${d.flag}${d.env ? ` (${d.env})` : ""} is not ${d.allowed}${d.problems?.length ? `: ${d.problems.join("; ")}` : ""}.`,
   },
   FF_OPTION_VALUE_MISSING: {
     message: (d: { flag: string }) => `${d.flag} needs a value.`,
@@ -182,6 +188,23 @@ export const catalogue = {
     message: (d: { limit: number }) => `${d.limit} deliveries wait for the function already.`,
     hint: () => "They are delivered again later. Raise --queue or --max-concurrency.",
   },
+  FF_DELIVERY_BODY_LOST: {
+    status: 500,
+    message: (d: { binding: string }) =>
+      `The sidecar has lost a message of the binding "${d.binding}": it delivers an empty chunked body.`,
+    hint: () =>
+      "daprd does so when a retry policy repeats a delivery after a refused connection. The broker still has the message and delivers it after a reconnect.",
+  },
+  FF_MESSAGE_LOST: {
+    message: (d: { seconds: number }) =>
+      `dapr-proxy drops a message that still fails ${d.seconds} s after its first delivery: unless there is a dead letter topic, it is lost.`,
+    hint: () =>
+      "Let the process repeat it (--retry), or set the annotation openfunction.io/dapr-service-mode: sidecar.",
+  },
+  FF_RETRY_AFTER_INVALID: {
+    message: (d: { value: string }) =>
+      `afterMs of a RetryMessage must be a number of milliseconds from 0 to 3600000, not ${d.value}.`,
+  },
   FF_FUNCTION_TIMEOUT: {
     status: 504,
     message: (d: { name: string; seconds: number }) =>
@@ -233,6 +256,11 @@ export const catalogue = {
   },
   FF_SEND_FAILED: {
     message: (d: { failures: string[] }) => `Sending failed: ${d.failures.join("; ")}.`,
+  },
+  FF_SEND_TOPIC_MISSING: {
+    message: (d: { output: string }) =>
+      `The output "${d.output}" is a pub/sub component, and the function context does not tell its topic.`,
+    hint: () => "FUNC_CONTEXT_V1BETA2 tells no topics of outputs: give FUNC_CONTEXT too, with a uri.",
   },
   FF_SEND_UNSERIALISABLE: {
     message: (d: { output: string; why: string }) =>
@@ -335,7 +363,7 @@ export const catalogue = {
   },
   FF_MANIFEST_NO_FUNCTION: {
     message: (d: { paths: string[] }) => `No Function is declared in ${listed(d.paths)}.`,
-    hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 and kind Function.",
+    hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 or v1beta2, and kind Function.",
   },
   FF_COMPONENT_UNKNOWN: {
     message: (d: { component: string; known: string[] }) =>

@@ -1,4 +1,6 @@
 /** The one table of options: flag, environment twin, type, default, help. core/read-flags and yargs read by it. */
+import { type RetryRule, readRetryRule, retryExample } from "./retry-rule";
+
 export type Command = "serve" | "dev";
 
 interface FlagKind<T> {
@@ -8,6 +10,8 @@ interface FlagKind<T> {
   parse(text: string): T | undefined;
   /** All values, where there are few. */
   choices?: readonly string[];
+  /** What is wrong with a text that is not allowed, where there is more to say. */
+  problemsOf?(text: string): readonly string[];
 }
 
 export interface Flag<T = unknown> extends FlagKind<T> {
@@ -78,6 +82,18 @@ const oneOf = <T extends string>(...choices: readonly T[]): FlagKind<T> => ({
   parse: (value) => choices.find((choice) => choice === value),
 });
 
+const retryRule: FlagKind<RetryRule> = {
+  allowed: `JSON such as ${retryExample}`,
+  parse(value) {
+    const read = readRetryRule(value);
+    return "rule" in read ? read.rule : undefined;
+  },
+  problemsOf(value) {
+    const read = readRetryRule(value);
+    return "rule" in read ? [] : read.problems;
+  },
+};
+
 // What Express 5 understands of a mount path, and the list forms that the original framework documents.
 const routeList: FlagKind<string[]> = {
   allowed:
@@ -137,6 +153,13 @@ export const flags = {
     ...text,
     env: "FUNC_CONTEXT",
     help: "Function context as JSON: runtime, inputs, outputs.",
+    group: "Function",
+    commands: ["serve"],
+  },
+  "context-v1beta2": {
+    ...text,
+    env: "FUNC_CONTEXT_V1BETA2",
+    help: "Second function context, of OpenFunction 1.1 and later: hooks, tracing, readable inputs.",
     group: "Function",
     commands: ["serve"],
   },
@@ -211,6 +234,14 @@ export const flags = {
     env: "FF_QUEUE",
     default: 1000,
     help: "Deliveries that may wait for their turn.",
+    group: "Server",
+    commands: ["serve"],
+  },
+  retry: {
+    ...retryRule,
+    env: "FUNC_RETRY",
+    defaultText: "off",
+    help: "Attempts of a delivery inside of the process, and the pauses between, as JSON.",
     group: "Server",
     commands: ["serve"],
   },

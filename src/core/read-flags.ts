@@ -80,7 +80,13 @@ export function resolveFlags(
     const parsed = flag.parse(value);
     if (parsed !== undefined) return parsed;
     problems.push(
-      frameworkError("FF_OPTION_INVALID", { flag: `--${name}`, env: flag.env, value, allowed: flag.allowed }),
+      frameworkError("FF_OPTION_INVALID", {
+        flag: `--${name}`,
+        env: flag.env,
+        value,
+        allowed: flag.allowed,
+        problems: flag.problemsOf?.(value),
+      }),
     );
     return flag.default;
   }

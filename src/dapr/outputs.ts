@@ -23,7 +23,9 @@ export interface Outputs {
 }
 
 export function createOutputs(outputs: FunctionContext["outputs"], sidecar: SidecarClient): Outputs {
-  const writers = new Map(Object.entries(outputs).map(([name, component]) => [name, writerOf(component)]));
+  const writers = new Map(
+    Object.entries(outputs).map(([name, component]) => [name, writerOf(name, component)]),
+  );
 
   async function post(output: string, request: SidecarRequest, caller: SidecarCaller): Promise<SendReply> {
     const { status, headers, body } = await sidecar.call(request, caller);
@@ -101,8 +103,12 @@ function wrongOption(option: string, why: string): Error {
 /** From data to the request of one output. */
 type Writer = (data: unknown, options: SendOptions) => SidecarRequest;
 
-function writerOf(component: OpenFunctionComponent): Writer {
-  return component.componentType.startsWith("bindings.") ? bindingWriter(component) : topicWriter(component);
+function writerOf(output: string, component: OpenFunctionComponent): Writer {
+  if (component.componentType.startsWith("bindings.")) return bindingWriter(component);
+  if (component.uri) return topicWriter(component);
+  return () => {
+    throw frameworkError("FF_SEND_TOPIC_MISSING", { output }); // FUNC_CONTEXT_V1BETA2 alone tells none
+  };
 }
 
 // Dapr: POST /v1.0/bindings/{name} {operation, data, metadata}. Bytes have no JSON form: they go as base64 text.

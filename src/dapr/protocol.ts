@@ -1,6 +1,8 @@
 /** The words of the Dapr app protocol, for both sides of the wire: our functions, and our local runtime. */
 import { eventData } from "../core/cloudevent";
-import { guessData } from "../core/content";
+import { guessData, isJson, isText, parseContentType } from "../core/content";
+import type { BulkSubscribe } from "../core/function-context";
+import { isRecord } from "../core/value";
 
 /** What the app answers to a topic delivery. */
 export type TopicStatus = "SUCCESS" | "RETRY" | "DROP";
@@ -11,6 +13,8 @@ export interface Subscription {
   topic: string;
   route: string;
   metadata?: Record<string, string>;
+  deadLetterTopic?: string;
+  bulkSubscribe?: BulkSubscribe;
 }
 
 /**
@@ -37,8 +41,77 @@ export interface DeliveredEvent {
 
 /** Reads the body of a topic delivery. Without `specversion` the whole body is the data: JSON, else text, else bytes. */
 export function readEnvelope(bytes: Buffer): DeliveredEvent {
-  const value = guessData(bytes, { json: true });
-  return isEnvelope(value) ? { event: value, data: dataOf(value) } : { event: undefined, data: value };
+  return unwrap(guessData(bytes, { json: true }));
+}
+
+function unwrap(value: unknown): DeliveredEvent {
+  if (!isEnvelope(value)) return { event: undefined, data: value };
+  return unwrapTraced({ event: value, data: dataOf(value) });
+}
+
+const tracedType = "io.openfunction.function.";
+
+/**
+ * With tracing on, functions in Go wrap what they send in an event of theirs, whose data is `{metadata, userData}` with
+ * the payload in base64: the function gets the payload. The wrapper is the event where it came in no other.
+ */
+export function unwrapTraced(delivered: DeliveredEvent): DeliveredEvent {
+  const { event, data } = delivered;
+  const isOuter = isTraced(event);
+  if (!isOuter && !isTraced(data)) return delivered;
+  const inner = isOuter ? data : dataOf(data as Record<string, unknown>);
+  const value = typeof inner === "string" ? guessData(Buffer.from(inner), { json: true }) : inner;
+  if (!isRecord(value) || typeof value.userData !== "string") return delivered;
+  return {
+    event: event ?? (data as Record<string, unknown>),
+    data: guessData(Buffer.from(value.userData, "base64"), { json: true }),
+  };
+}
+
+function isTraced(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { type } = value as { type?: unknown };
+  return typeof type === "string" && type.startsWith(tracedType) && isEnvelope(value);
+}
+
+/** One message of a bulk. */
+export interface BulkEntry extends DeliveredEvent {
+  entryId: string;
+  /** The event as JSON; of a raw message its bytes. */
+  rawBody: Buffer;
+  /** Names in lower case. */
+  metadata: Record<string, string>;
+}
+
+/** The messages of a bulk (`com.dapr.event.sent.bulk`); undefined for any other value. One without entryId has no answer. */
+export function readBulk(value: unknown): BulkEntry[] | undefined {
+  if (!isRecord(value) || value.type !== bulkType || !Array.isArray(value.entries)) return undefined;
+  const shared = inLowerCase(value.metadata);
+  return value.entries.flatMap((entry) => {
+    if (!isRecord(entry) || typeof entry.entryId !== "string" || entry.entryId === "") return [];
+    const { entryId, event, contentType, metadata } = entry;
+    return [{ entryId, ...readEntry(event, contentType), metadata: { ...shared, ...inLowerCase(metadata) } }];
+  });
+}
+
+export const bulkType = "com.dapr.event.sent.bulk";
+
+// Dapr: an event is an object, or base64 text of what is no CloudEvent.
+function readEntry(event: unknown, contentType: unknown): DeliveredEvent & { rawBody: Buffer } {
+  if (typeof event !== "string")
+    return { ...unwrap(event), rawBody: Buffer.from(JSON.stringify(event ?? null)) };
+  const rawBody = Buffer.from(event, "base64");
+  const { type } = parseContentType(typeof contentType === "string" ? contentType : undefined);
+  if (type === "application/cloudevents+json") return { ...readEnvelope(rawBody), rawBody };
+  const data = isJson(type) || isText(type) ? guessData(rawBody, { json: isJson(type) }) : rawBody;
+  return { event: undefined, data, rawBody };
+}
+
+function inLowerCase(metadata: unknown): Record<string, string> {
+  if (!isRecord(metadata)) return {};
+  return Object.fromEntries(
+    Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), String(value)]),
+  );
 }
 
 /** The envelope alone, for those who look at its attributes. */

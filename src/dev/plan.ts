@@ -3,8 +3,9 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { type FrameworkError, frameworkError, isFrameworkError } from "../core/errors";
+import { readRetryRule, retryExample } from "../core/retry-rule";
 import { componentTypeOf } from "../local/components/table";
-import { contextOf } from "../manifest/context-of";
+import { contextOf, contextV1beta2Of } from "../manifest/context-of";
 import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "../manifest/normal-form";
 import type { Manifests } from "../manifest/read";
 import { signatures } from "../signatures/table";
@@ -39,7 +40,7 @@ export function makePlan({ functions, components, ignored, problems: found }: Ma
   return {
     functions: plans,
     needsBroker: used.some((component) => usesBroker(component)),
-    notices: [...ignored, ...functions.flatMap(protocolNotice)],
+    notices: [...ignored, ...functions.flatMap((one) => [...one.notices, ...protocolNotice(one)])],
     problems,
   };
 }
@@ -63,6 +64,8 @@ function planFunction(
     );
   }
   checkSignature(manifest, problems);
+  const retry = retryOf(manifest, problems);
+  const v1beta2 = contextV1beta2Of(manifest, known);
   const components = [...known.values()]; // as on the platform: also those that only ctx.dapr() may use
   for (const component of components) checkComponent(component, appId, problems);
   return {
@@ -70,7 +73,12 @@ function planFunction(
     namespace,
     appId,
     folder: folderOf(manifest, cwd),
-    env: { ...params, FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)) },
+    env: {
+      ...(retry !== undefined && { FUNC_RETRY: retry }),
+      ...params,
+      FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)),
+      FUNC_CONTEXT_V1BETA2: v1beta2 ? JSON.stringify(v1beta2) : "", // that of the shell is of another function
+    },
     components,
     isAsync: runtime === "Async",
   };
@@ -124,6 +132,20 @@ function checkSignature({ params, placeOf }: FunctionManifest, problems: Framewo
   const path = ["spec", "serving", "params", "FUNCTION_SIGNATURE_TYPE"];
   const why = `must be one of ${known.join(", ")}, not "${signature}"`;
   problems.push(frameworkError("FF_MANIFEST_FIELD", { path: path.join("."), why }, { place: placeOf(path) }));
+}
+
+const retryAnnotation = "functions.openfunction.io/retry";
+
+function retryOf({ annotations, place }: FunctionManifest, problems: FrameworkError[]): string | undefined {
+  const text = annotations[retryAnnotation];
+  if (!text) return undefined;
+  const read = readRetryRule(text);
+  if ("rule" in read) return text;
+  const why = `must be JSON such as ${retryExample}: ${read.problems.join("; ")}`;
+  problems.push(
+    frameworkError("FF_MANIFEST_FIELD", { path: `the annotation ${retryAnnotation}`, why }, { place }),
+  );
+  return undefined;
 }
 
 // Opened once to have its metadata checked; nothing is connected by that.

@@ -4,6 +4,7 @@ import { encodeHeaderValue } from "../core/http";
 import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
+import type { BulkRule } from "./bulk";
 
 export interface AppSubscription {
   pubsubname: string;
@@ -11,6 +12,8 @@ export interface AppSubscription {
   route: string;
   metadata: Record<string, string>;
   deadLetterTopic: string | undefined;
+  /** Undefined: one message a request. */
+  bulk: BulkRule | undefined;
 }
 
 export interface AppChannel {
@@ -19,6 +22,12 @@ export interface AppChannel {
   wantsBinding(path: string): Promise<boolean>;
   /** What the app says of a topic delivery. A transport error rejects. */
   deliverEvent(route: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  /** The status of every entry that the app answers. */
+  deliverBulk(
+    route: string,
+    body: Buffer,
+    metadata: Record<string, string>,
+  ): Promise<Map<string, TopicStatus>>;
   deliverBinding(path: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
   close(): Promise<void>;
 }
@@ -78,6 +87,11 @@ export function createAppChannel({ origin, appId, token, onMissing }: AppChannel
       return readTopicReply(await post(route, body, headers));
     },
 
+    async deliverBulk(route, body, metadata) {
+      const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
+      return readBulkReply(await post(route, body, headers));
+    },
+
     async deliverBinding(path, body, metadata) {
       const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
       const { status } = await post(path, body, headers);
@@ -104,7 +118,7 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
   }
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry) => {
-    const { pubsubname, topic, route, routes, metadata, deadLetterTopic } = entry ?? {};
+    const { pubsubname, topic, route, routes, metadata, deadLetterTopic, bulkSubscribe } = entry ?? {};
     const path = route ?? routes?.default;
     if (typeof pubsubname !== "string" || typeof topic !== "string" || typeof path !== "string") {
       log.warn(`A subscription without pubsubname, topic or route is skipped: ${JSON.stringify(entry)}`);
@@ -116,10 +130,17 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
         topic,
         route: path.startsWith("/") ? path : `/${path}`,
         metadata: metadata ?? {},
-        deadLetterTopic,
+        deadLetterTopic:
+          typeof deadLetterTopic === "string" && deadLetterTopic !== "" ? deadLetterTopic : undefined,
+        bulk: bulkSubscribe?.enabled === true ? readBulkRule(bulkSubscribe) : undefined,
       },
     ];
   });
+}
+
+// Dapr: 0 means the default.
+function readBulkRule({ maxMessagesCount, maxAwaitDurationMs }: Partial<BulkRule>): BulkRule {
+  return { maxMessagesCount: maxMessagesCount || 100, maxAwaitDurationMs: maxAwaitDurationMs || 1_000 };
 }
 
 // Dapr: a 2xx acknowledges unless its JSON says RETRY or DROP; any other word is a failure.
@@ -128,6 +149,27 @@ function readTopicReply({ status, body }: ClientReply): TopicStatus {
   const word = statusWord(body);
   if (word === undefined || word === "" || word === "SUCCESS") return "SUCCESS";
   return word === "DROP" ? "DROP" : "RETRY";
+}
+
+// Dapr: an entry is acknowledged by its own SUCCESS only.
+function readBulkReply({ status, body }: ClientReply): Map<string, TopicStatus> {
+  const statuses = new Map<string, TopicStatus>();
+  if (status < 200 || status > 299) return statuses;
+  for (const entry of entriesOf(body)) {
+    const { entryId, status: word } = entry ?? {};
+    if (typeof entryId === "string")
+      statuses.set(entryId, word === "SUCCESS" || word === "DROP" ? word : "RETRY");
+  }
+  return statuses;
+}
+
+function entriesOf(body: Buffer): { entryId?: unknown; status?: unknown }[] {
+  try {
+    const { statuses } = JSON.parse(body.toString("utf8")) ?? {};
+    return Array.isArray(statuses) ? statuses : [];
+  } catch {
+    return []; // all of them are tried again
+  }
 }
 
 function statusWord(body: Buffer): string | undefined {

@@ -12,6 +12,8 @@ import { isTrueWord, metadataValue } from "../dapr/metadata";
 import { readEvent } from "../dapr/protocol";
 import { createApi } from "./api";
 import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
+import { bindingPath, directionOf } from "./binding-metadata";
+import { createBulk } from "./bulk";
 import type {
   BindingComponent,
   ComponentEnvironment,
@@ -82,20 +84,31 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
 
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
-    const { topic, route, metadata, deadLetterTopic } = subscription;
+    const { topic, route, metadata, deadLetterTopic, bulk } = subscription;
     const isRaw = isTrueWord(metadataValue(metadata, "rawPayload"));
+    const gather =
+      bulk &&
+      createBulk({
+        ...bulk,
+        pubsub: component.name,
+        topic,
+        post: async (body) => app.channel().deliverBulk(route, body, { pubsubname: component.name }),
+      });
     const handle: MessageHandler = (message) => {
       const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
       const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
       const event = raw ?? readEvent(body);
       const headers = { ...message.metadata, pubsubname: component.name };
+      const post = () =>
+        gather
+          ? gather({ ...bulkEvent(message.payload, isRaw), metadata: message.metadata })
+          : app.channel().deliverEvent(route, body, headers);
       return deliver({
         id: typeof event?.id === "string" ? event.id : randomUUID(),
         component: component.name,
         topic: message.topic,
         // Its sender gave it a time to live: when that is over it is dropped, the app is not called.
-        attempt: async () =>
-          event && isExpired(event) ? "DROP" : app.channel().deliverEvent(route, body, headers),
+        attempt: async () => (event && isExpired(event) ? "DROP" : post()),
         onDrop:
           deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
       });
@@ -128,10 +141,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         );
       });
     }
-    for (const component of components.values()) {
-      if (component.kind !== "binding" || !component.read || started.has(component.name)) continue;
-      const path = `/${component.name}`;
-      if (await channel.wantsBinding(path)) start(component.name, true, () => startBinding(component, path));
+    for (const spec of options.components) {
+      const component = components.get(spec.name);
+      if (component?.kind !== "binding" || !component.read || started.has(component.name)) continue;
+      const path = bindingPath(spec);
+      const { reads = await channel.wantsBinding(path) } = directionOf(spec);
+      if (reads) start(component.name, true, () => startBinding(component, path));
+      else if (path !== `/${component.name}`)
+        log.warn(
+          `The app does not read the binding "${component.name}": it answers nothing at its route ${path}.`,
+        );
     }
     await Promise.all(starts);
   }
@@ -174,12 +193,27 @@ function openComponents(
 ): Map<string, LocalComponent> {
   const opened = new Map<string, LocalComponent>();
   try {
-    for (const spec of specs) opened.set(spec.name, componentTypeOf(spec).open(spec, environment));
+    for (const spec of specs) opened.set(spec.name, openComponent(spec, environment));
   } catch (err) {
     for (const component of opened.values()) background(component.stop());
     throw err;
   }
   return opened;
+}
+
+function openComponent(spec: ComponentSpec, environment: ComponentEnvironment): LocalComponent {
+  const component = componentTypeOf(spec).open(spec, environment);
+  if (component.kind !== "binding" || directionOf(spec).sends) return component;
+  const { invoke, ...inputOnly } = component;
+  return { ...inputOnly, operations: [] };
+}
+
+// Dapr: a CloudEvent as it is, anything else and what is raw in base64.
+function bulkEvent(payload: Buffer, isRaw: boolean): { event: unknown; contentType: string } {
+  const event = isRaw ? undefined : readEvent(payload);
+  return event
+    ? { event, contentType: "application/cloudevents+json" }
+    : { event: payload.toString("base64"), contentType: "application/octet-stream" };
 }
 
 function describeSubscription(subscription: AppSubscription | true) {

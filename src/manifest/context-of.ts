@@ -1,16 +1,16 @@
-/** The FUNC_CONTEXT that the platform would write for a manifest, with the declared component names. */
+/** The function contexts that the platform would write for a manifest, with the declared component names. */
 import type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
 import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "./normal-form";
 
 /** `components` holds every component the manifest refers to. */
 export function contextOf(
-  { name, version, runtime, inputs, outputs }: FunctionManifest,
+  { name, version, runtime, inputs, outputs, plugins }: FunctionManifest,
   components: ReadonlyMap<string, ComponentDeclaration>,
 ): FunctionContext {
   const describe = ({ component, topic }: ManifestInput): OpenFunctionComponent => ({
     uri: topic ?? component,
     componentName: component,
-    componentType: components.get(component)?.type.toLowerCase() ?? "",
+    componentType: typeOf(component, components),
   });
   return {
     name,
@@ -27,5 +27,51 @@ export function contextOf(
         },
       ]),
     ),
+    ...(plugins.pre && { prePlugins: plugins.pre }),
+    ...(plugins.post && { postPlugins: plugins.post }),
   };
+}
+
+/** The second document, which a v1beta2 Function has: its outputs tell no topics. Undefined for one of v1beta1. */
+export function contextV1beta2Of(
+  { name, version, inputs, outputs, v1beta2 }: FunctionManifest,
+  components: ReadonlyMap<string, ComponentDeclaration>,
+): object | undefined {
+  if (v1beta2 === undefined) return undefined;
+  const { readable, hooks, tracing } = v1beta2;
+  const describe = (component: string) => ({
+    componentName: component,
+    componentType: typeOf(component, components),
+  });
+  return {
+    name,
+    version,
+    triggers: {
+      dapr: inputs.map(({ name: inputName, component, topic }) => ({
+        name: component,
+        type: typeOf(component, components),
+        ...(topic !== undefined && { topic }),
+        inputName,
+      })),
+    },
+    inputs: Object.fromEntries(
+      readable.map(({ component, topic }) => [
+        component,
+        { ...describe(component), ...(topic && { topic }) },
+      ]),
+    ),
+    outputs: Object.fromEntries(
+      outputs.map(({ component, operation, metadata }) => [
+        component,
+        { ...describe(component), ...(operation !== undefined && { operation }), metadata },
+      ]),
+    ),
+    ...(hooks.pre && { preHooks: hooks.pre }),
+    ...(hooks.post && { postHooks: hooks.post }),
+    ...(tracing && tracing.enabled !== false && { tracing }),
+  };
+}
+
+function typeOf(component: string, components: ReadonlyMap<string, ComponentDeclaration>): string {
+  return components.get(component)?.type.toLowerCase() ?? "";
 }

@@ -4,6 +4,7 @@ import type { FrameworkError } from "../core/errors";
 import { type ComponentSources, readComponent } from "./component";
 import { FieldReader } from "./fields";
 import type { ComponentDeclaration, FunctionManifest, ManifestInput, ManifestOutput } from "./normal-form";
+import { readPluginAnnotation } from "./plugin-annotation";
 
 export function readFunctionV1beta1(
   document: SourceDocument,
@@ -11,16 +12,16 @@ export function readFunctionV1beta1(
   sources: ComponentSources,
 ): FunctionManifest {
   const reader = new FieldReader(document, problems);
+  const annotations = readAnnotations(reader);
   return {
     name: readName(reader),
     namespace: reader.text(["metadata", "namespace"]) || "default",
     version: reader.text(["spec", "version"]) ?? "latest",
     runtime: readRuntime(reader),
     params: readParams(reader),
-    annotations: {
-      ...reader.texts(["metadata", "annotations"]),
-      ...reader.texts(["spec", "serving", "annotations"]),
-    },
+    annotations,
+    plugins: readPluginAnnotation(reader, annotations),
+    notices: [],
     inputs: readUses(reader, "inputs"),
     outputs: readOutputs(reader),
     components: [
@@ -33,8 +34,15 @@ export function readFunctionV1beta1(
   };
 }
 
+export function readAnnotations(reader: FieldReader): Record<string, string> {
+  return {
+    ...reader.texts(["metadata", "annotations"]),
+    ...reader.texts(["spec", "serving", "annotations"]),
+  };
+}
+
 // What no process can be given as its environment, or what Node uses to start it.
-function readParams(reader: FieldReader): Record<string, string> {
+export function readParams(reader: FieldReader): Record<string, string> {
   const path = ["spec", "serving", "params"];
   const params = reader.texts(path);
   for (const [name, value] of Object.entries(params)) {
@@ -50,7 +58,7 @@ function readParams(reader: FieldReader): Record<string, string> {
 const longestParam = 100_000; // Linux takes 128 KiB for one variable
 
 // RFC 1123 label, the rule of Kubernetes for names that become host names.
-function readName(reader: FieldReader): string {
+export function readName(reader: FieldReader): string {
   const name = reader.required(["metadata", "name"]);
   if (name && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) {
     reader.problem(["metadata", "name"], `must be lower-case letters, digits and "-", not "${name}"`);
@@ -97,7 +105,7 @@ function readOutputs(reader: FieldReader): ManifestOutput[] {
   });
 }
 
-function readComponents(
+export function readComponents(
   reader: FieldReader,
   field: "bindings" | "pubsub",
   sources: ComponentSources,

@@ -12,12 +12,28 @@ export interface FunctionManifest {
   inputs: ManifestInput[];
   outputs: ManifestOutput[];
   components: ComponentDeclaration[];
+  /** Plugins to run before and after every call; undefined: nothing is said. */
+  plugins: ManifestPlugins;
+  /** What only v1beta2 has. */
+  v1beta2?: {
+    /** Sources that can be read and feed nothing. */
+    readable: ManifestInput[];
+    hooks: ManifestPlugins;
+    tracing: Record<string, unknown> | undefined;
+  };
+  /** Lines for the user: what the platform makes of it differs from what one would expect. */
+  notices: string[];
   /** Sub-folder of the sources: `build.srcRepo.sourceSubPath`. */
   sourceSubPath: string | undefined;
   /** Of the Function document. */
   place: Place;
   /** Of a field, for problems found later. */
   placeOf(path: readonly (string | number)[]): Place;
+}
+
+export interface ManifestPlugins {
+  pre: string[] | undefined;
+  post: string[] | undefined;
 }
 
 interface ManifestComponentUse {

@@ -7,6 +7,7 @@ import { type FrameworkError, formatPlace, frameworkError, messageOf } from "../
 import { type ComponentSources, readComponent } from "./component";
 import { FieldReader } from "./fields";
 import { readFunctionV1beta1 } from "./function-v1beta1";
+import { readFunctionV1beta2 } from "./function-v1beta2";
 import type { ComponentDeclaration, FunctionManifest } from "./normal-form";
 
 export interface Manifests {
@@ -26,6 +27,7 @@ export interface ReadOptions {
 
 const functionVersions: Record<string, typeof readFunctionV1beta1> = {
   "core.openfunction.io/v1beta1": readFunctionV1beta1,
+  "core.openfunction.io/v1beta2": readFunctionV1beta2,
 };
 const knownKinds = ["Function", "Component", "Subscription", "Resiliency", "Configuration", "Secret"];
 const notApplied = ["Subscription", "Resiliency", "Configuration"];

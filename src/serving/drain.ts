@@ -16,9 +16,15 @@ export interface Drain {
    * Stops accepting, finishes what is in flight, and cuts what is left after the grace period (seconds). After a crash,
    * which may happen meanwhile, those that are cut get a 500 first.
    */
-  finish(gracePeriod: number, options: { isCrashed: () => boolean }): Promise<void>;
+  finish(gracePeriod: number, options: FinishOptions): Promise<void>;
   /** Answers every open request 500, where nothing is sent yet; works in the last moment of the process too. */
   failOpen(why: string): void;
+}
+
+export interface FinishOptions {
+  isCrashed: () => boolean;
+  /** Answers what is cut and has no answer yet. */
+  onLate?: ((res: ServerResponse) => void) | undefined;
 }
 
 /** Watches the connections of a server from its beginning. */
@@ -51,7 +57,7 @@ function finish(
   server: Server,
   connections: ReadonlySet<Socket>,
   gracePeriod: number,
-  { isCrashed }: { isCrashed: () => boolean },
+  { isCrashed, onLate }: FinishOptions,
 ): Promise<void> {
   return new Promise((resolve) => {
     announceClose(server, connections);
@@ -69,7 +75,8 @@ function finish(
     const deadline = setTimeout(() => {
       log.warn(`The grace period is over: ${counted(connections.size)} cut.`);
       abortAll(new Error("The process ends: the grace period is over."));
-      if (isCrashed()) failOpen(connections, "The process has crashed.");
+      if (onLate) for (const res of openResponses(connections)) onLate(res);
+      else if (isCrashed()) failOpen(connections, "The process has crashed.");
       for (const socket of connections) socket.destroySoon(); // what is written already still goes out
     }, gracePeriod * 1000);
     stopAccepting(server, () => {

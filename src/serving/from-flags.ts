@@ -6,7 +6,8 @@ import { log } from "../core/log";
 import { importModule } from "../loading/import-module";
 import { loadModule } from "../loading/load";
 import { loadPlugins } from "../loading/plugins";
-import type * as FunctionContexts from "../manifest/function-context";
+import type * as FunctionContexts from "../manifest/contexts";
+import { builtinPlugins } from "../signatures/plugins";
 import { type LaunchOptions, launch } from "./launch";
 import type { Running } from "./options";
 
@@ -17,14 +18,18 @@ export async function serveFromFlags(
   options: Omit<LaunchOptions, "loaded" | "context" | "plugins">,
 ): Promise<Running> {
   const { values } = options.flags;
-  const context = values.context === undefined ? undefined : contexts().parseFunctionContext(values.context);
+  const isStated = values.context !== undefined || values["context-v1beta2"] !== undefined;
+  const reader = isStated ? contextReader() : undefined;
+  const contexts = reader?.readContexts({ context: values.context, v1beta2: values["context-v1beta2"] });
   const { source, target, import: imports, ts: typescript } = values;
   const pluginFolder = resolve(source ?? ".", "plugins"); // before the module, which may change the working folder
   const loaded = await loadModule({ source, target, imports, typescript });
   if (loaded.chosen)
     log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
   const plugins = await loadPlugins(pluginFolder, (file) => importModule(file, { typescript }));
+  const names = [...Object.keys(plugins), ...builtinPlugins];
+  const context = contexts && reader?.mergeContexts(contexts, names);
   return launch({ ...options, loaded, context, plugins });
 }
 
-const contexts = () => load("../manifest/function-context.js") as typeof FunctionContexts;
+const contextReader = () => load("../manifest/contexts.js") as typeof FunctionContexts;

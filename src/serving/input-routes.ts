@@ -1,11 +1,11 @@
 /** Which path of the Dapr app protocol belongs to which input. */
 import type { IncomingMessage } from "node:http";
 
-import { parseContentType } from "../core/content";
 import { decodeHeaderValue, hopByHop } from "../core/http";
 import type { Trigger } from "../core/invocation";
 import { decodePercent } from "../core/url";
-import { announcedRoute, readEnvelope, type Subscription } from "../dapr/protocol";
+import { metadataValue } from "../dapr/metadata";
+import { announcedRoute, type Subscription } from "../dapr/protocol";
 import type { FunctionContext, InvocationInput, OpenFunctionComponent } from "../functions/types";
 
 /** Who posts to a path: a binding, a topic on the route we announced, or dapr-proxy on the bare topic. */
@@ -19,15 +19,21 @@ export interface Route {
 }
 
 /** One path can have several meanings: a topic of two pub/subs, or a topic named like a binding. */
-export type RouteTable = ReadonlyMap<string, readonly Route[]>;
+export interface RouteTable {
+  readonly byPath: ReadonlyMap<string, readonly Route[]>;
+  /** The routes of dapr-proxy, by what an event says of itself. */
+  readonly byTopic: ReadonlyMap<string, Route>;
+}
 
 export function routesOf({ inputs }: FunctionContext): RouteTable {
-  const routes = new Map<string, Route[]>();
-  const add = (path: string, route: Route) => routes.set(path, [...(routes.get(path) ?? []), route]);
-  for (const [name, component] of Object.entries(inputs)) {
-    const { componentName, componentType, uri = "" } = component;
-    if (componentType.startsWith("bindings.")) {
-      add(`/${componentName}`, { caller: "binding", name, component, trigger: `binding:${componentName}` });
+  const byPath = new Map<string, Route[]>();
+  const byTopic = new Map<string, Route>();
+  const add = (path: string, route: Route) => byPath.set(path, [...(byPath.get(path) ?? []), route]);
+  for (const [name, component] of triggersOf(inputs)) {
+    const { componentName, uri = "" } = component;
+    if (isBinding(component)) {
+      const route = { caller: "binding", name, component, trigger: `binding:${componentName}` } as const;
+      for (const path of bindingPaths(component)) add(path, route);
       continue;
     }
     const topic = { name, component, trigger: `topic:${componentName}/${uri}` } as const;
@@ -35,37 +41,66 @@ export function routesOf({ inputs }: FunctionContext): RouteTable {
     // Subscriptions written by hand for the upstream framework use its form.
     add(`/${componentName}--${uri}--default`.toLowerCase(), { caller: "announced", ...topic });
     add(`/${uri}`, { caller: "topic", ...topic });
+    byTopic.set(topicKey(componentName, uri), { caller: "topic", ...topic });
   }
-  return routes;
+  return { byPath, byTopic };
+}
+
+/** Inputs that are only there to be read (FUNC_CONTEXT_V1BETA2) deliver nothing. */
+function triggersOf(inputs: FunctionContext["inputs"]): [string, OpenFunctionComponent][] {
+  return Object.entries(inputs).filter(([, { subscribed }]) => subscribed !== false);
+}
+
+function isBinding({ componentType }: OpenFunctionComponent): boolean {
+  return componentType.startsWith("bindings.");
+}
+
+// Dapr: the metadata `route` of a binding takes the place of its name; dapr-proxy knows the name only.
+function bindingPaths({ componentName, metadata = {} }: OpenFunctionComponent): Set<string> {
+  const stated = metadataValue(metadata, "route");
+  return new Set([`/${componentName}`, ...(stated ? [`/${stated.replace(/^\//, "")}`] : [])]);
+}
+
+function topicKey(pubsub: unknown, topic: unknown): string {
+  return `${pubsub}\0${topic}`;
 }
 
 /** The routes of a path, as it stands or percent-decoded. */
-export function findRoutes(routes: RouteTable, path: string): readonly Route[] | undefined {
-  return routes.get(path) ?? routes.get(decodePercent(path));
+export function findRoutes({ byPath }: RouteTable, path: string): readonly Route[] | undefined {
+  return byPath.get(path) ?? byPath.get(decodePercent(path));
 }
 
 /** What `GET /dapr/subscribe` answers. */
 export function subscriptionsOf({ inputs }: FunctionContext): Subscription[] {
-  return Object.values(inputs)
-    .filter(({ componentType }) => componentType.startsWith("pubsub."))
-    .map(({ componentName, uri = "", metadata }) => ({
+  return triggersOf(inputs)
+    .filter(([, component]) => !isBinding(component))
+    .map(([, { componentName, uri = "", metadata, deadLetterTopic, bulkSubscribe }]) => ({
       pubsubname: componentName,
       topic: uri,
       route: announcedRoute(componentName, uri),
       ...(metadata && { metadata }),
+      ...(deadLetterTopic && { deadLetterTopic }),
+      ...(bulkSubscribe?.enabled && { bulkSubscribe }),
     }));
 }
 
-/** The route that is meant when a path has several. */
-export function chooseRoute(candidates: readonly Route[], req: IncomingMessage, bytes: Buffer): Route {
-  const [only] = candidates;
-  if (only !== undefined && candidates.length === 1) return only;
-  const isEvent = parseContentType(req.headers["content-type"]).type === "application/cloudevents+json";
-  const suitable = candidates.filter((route) => (route.caller !== "binding") === isEvent);
-  const pubsub = readEnvelope(bytes).event?.pubsubname ?? req.headers.pubsubname;
-  return (suitable.find((route) => route.component.componentName === pubsub) ??
-    suitable[0] ??
-    candidates[0]) as Route;
+/**
+ * The route that is meant by an event. dapr-proxy may post one to the path of another input when many come at once, so
+ * what the event says of itself comes first, then the header, then the path.
+ */
+export function chooseTopic(
+  { byTopic }: RouteTable,
+  candidates: readonly Route[],
+  event: Record<string, unknown> | undefined,
+  header: string | string[] | undefined,
+): Route {
+  const [first] = candidates as [Route];
+  if (first.caller === "announced") return first;
+  const pubsub = event?.pubsubname ?? header;
+  const own = byTopic.get(topicKey(pubsub, event?.topic));
+  if (own) return own;
+  const topics = candidates.filter(({ caller }) => caller !== "binding");
+  return topics.find(({ component }) => component.componentName === pubsub) ?? topics[0] ?? first;
 }
 
 const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
@@ -77,18 +112,21 @@ export class Input implements InvocationInput {
   readonly componentType: string;
   readonly topic?: string;
   readonly #req: IncomingMessage;
+  readonly #own: Record<string, string> | undefined;
   #metadata: Record<string, string> | undefined;
 
-  constructor({ name, component, caller }: Route, req: IncomingMessage) {
+  /** `own`: metadata of the message itself, in a bulk. */
+  constructor({ name, component, caller }: Route, req: IncomingMessage, own?: Record<string, string>) {
     this.name = name;
     this.componentName = component.componentName;
     this.componentType = component.componentType;
     if (caller !== "binding" && component.uri !== undefined) this.topic = component.uri;
     this.#req = req;
+    this.#own = own;
   }
 
   get metadata(): Record<string, string> {
-    this.#metadata ??= metadataOf(this.#req);
+    this.#metadata ??= { ...metadataOf(this.#req), ...this.#own };
     return this.#metadata;
   }
 }

@@ -1,45 +1,35 @@
 /** The Dapr app protocol over HTTP: what a sidecar (daprd, dapr-proxy, our local runtime) asks and delivers. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { bytesOf } from "../core/bytes";
 import { guessData, isJson, parseContentType } from "../core/content";
-import { frameworkError, messageOf } from "../core/errors";
-import { Invocation, runInvocation } from "../core/invocation";
-import { log, logError } from "../core/log";
+import { frameworkError } from "../core/errors";
+import { log } from "../core/log";
 import { isToken } from "../core/origin";
 import { replyJson, replyText } from "../core/reply";
 import { pathOf } from "../core/url";
-import { readEnvelope } from "../dapr/protocol";
-import type { CloudEvent, FunctionContext } from "../functions/types";
-import type { Origin } from "../signatures/context";
-import { createOpenFunctionCall } from "../signatures/openfunction";
-import { failureHeaders } from "../signatures/reply";
+import { readBulk, readEnvelope, unwrapTraced } from "../dapr/protocol";
+import type { FunctionContext } from "../functions/types";
 import type { Target } from "../signatures/signature";
-import { hasListeners } from "../telemetry/channels";
 import { readBody } from "./body";
-import type { Concurrency } from "./concurrency";
-import { startDeadline } from "./deadline";
+import { bulkDeliveries } from "./bulk-delivery";
+import { createDeliveries, type DeliveriesOptions } from "./delivery";
+import { HttpDelivery } from "./http-delivery";
+import { replyBytes, replyUnfinished } from "./input-replies";
 import {
-  chooseRoute,
+  chooseTopic,
   findRoutes,
-  Input,
   type Route,
   type RouteTable,
   routesOf,
   subscriptionsOf,
 } from "./input-routes";
-import { reportInvocation } from "./news";
 import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import type { Reserved } from "./reserved";
 
-export interface InputsOptions {
+export interface InputsOptions extends DeliveriesOptions {
   target: Target & { context: FunctionContext };
   bodyLimit: number;
-  /** Seconds until a call that goes on counts as failed, so that its message is delivered again; 0 = for ever. */
-  timeout: number;
-  /** Deliveries above the limit wait; undefined when nobody counts. */
-  concurrency: Concurrency | undefined;
   /** What is answered before any delivery. */
   reserved: Reserved | undefined;
   /** APP_API_TOKEN: when set, the sidecar must send it as `dapr-api-token`. */
@@ -47,65 +37,50 @@ export interface InputsOptions {
   isStopping: () => boolean;
 }
 
-interface Delivery {
-  data: unknown;
-  event?: CloudEvent | undefined;
+export interface InputsHandler {
+  handle(req: IncomingMessage, res: ServerResponse): void;
+  /** The stop begins: deliveries that pause are answered. */
+  stop(): void;
+  /** The grace period is over for this one. */
+  giveUp(res: ServerResponse): void;
 }
 
-export function createInputsHandler(options: InputsOptions) {
-  const { target, bodyLimit, timeout, concurrency, reserved, token, isStopping } = options;
+export function createInputsHandler(options: InputsOptions): InputsHandler {
+  const { target, bodyLimit, reserved, token, isStopping } = options;
   const routes = routesOf(target.context);
   const subscriptions = JSON.stringify(subscriptionsOf(target.context));
-  const call = createOpenFunctionCall(target);
+  const { deliver, stop } = createDeliveries(options);
 
-  function accept(route: Route, req: IncomingMessage, res: ServerResponse, rawBody: Buffer): void {
-    if (!concurrency) return deliver(route, req, res, rawBody);
-    if (res.closed) return; // the sidecar has given up on it
-    const start = () => deliver(route, req, res, rawBody, leave);
-    // Not only at the end of the reply: pipelined, it may be behind one that waits for this place.
-    const leave = concurrency.leaver(start);
-    if (!concurrency.enter(start)) return refuseFull(res, route, concurrency.queue);
-    res.once("close", leave);
-  }
-
-  function deliver(
-    route: Route,
+  function receive(
+    candidates: readonly Route[],
     req: IncomingMessage,
     res: ServerResponse,
-    rawBody: Buffer,
-    ended?: () => void,
+    bytes: Buffer,
   ): void {
-    const { data, event } = route.caller === "binding" ? readBinding(req, rawBody) : readTopic(rawBody);
-    const invocation = new Invocation(target.name, "openfunction", route.trigger, res);
-    const started = hasListeners("invocation") ? performance.now() : undefined;
-    // The function is under way when the time is over, so there is always something to fail.
-    const stopClock = timeout > 0 ? startDeadline(invocation, timeout, () => undefined) : undefined;
-    const origin: Origin = { input: new Input(route, req), event, rawBody };
-
-    const report = (outcome: "ack" | "retry") => {
-      ended?.();
-      if (started !== undefined) reportInvocation(invocation, { started, outcome, status: res.statusCode });
-    };
-    const failed = (thrown: unknown) => {
-      stopClock?.();
-      invocation.error = thrown;
-      logError(thrown, { function: target.name, invocation: invocation.id, trigger: route.trigger });
-      replyRetry(res, route, target.production ? "Internal Server Error" : messageOf(thrown));
-      report("retry");
-    };
-    const done = (value: unknown) => {
-      stopClock?.();
-      try {
-        replyAck(res, route, value);
-      } catch (err) {
-        return failed(err); // a value that cannot be written: nothing was said yet
-      }
-      report("ack");
-    };
-    runInvocation(invocation, call, invocation, data, origin, { done, failed });
+    const { type } = parseContentType(req.headers["content-type"]);
+    const binding = candidates.find(({ caller }) => caller === "binding");
+    if (binding && type !== "application/cloudevents+json") return receiveBinding(binding, req, res, bytes);
+    const delivered = readEnvelope(bytes);
+    const route = chooseTopic(routes, candidates, delivered.event, req.headers.pubsubname);
+    if (route.caller === "binding") return receiveBinding(route, req, res, bytes);
+    const entries = delivered.event ? undefined : readBulk(delivered.data);
+    if (entries) for (const one of bulkDeliveries(target, route, { req, res }, entries)) deliver(one);
+    else deliver(new HttpDelivery(target, route, { req, res }, { ...delivered, rawBody: bytes }));
   }
 
-  return (req: IncomingMessage, res: ServerResponse): void => {
+  // Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
+  function receiveBinding(route: Route, req: IncomingMessage, res: ServerResponse, bytes: Buffer): void {
+    if (bytes.length === 0) {
+      if (isLost(route, req)) return refuseLost(res, route);
+      const tick = { data: {}, event: undefined, rawBody: bytes }; // existing functions read properties of it
+      return deliver(new HttpDelivery(target, route, { req, res }, tick));
+    }
+    const value = guessData(bytes, { json: isJson(parseContentType(req.headers["content-type"]).type) });
+    const { event, data } = unwrapTraced({ event: undefined, data: value });
+    deliver(new HttpDelivery(target, route, { req, res }, { data, event, rawBody: bytes }));
+  }
+
+  function handle(req: IncomingMessage, res: ServerResponse): void {
     followPipelined(req, res);
     if (reserved?.(req, res)) return;
     const path = pathOf(req.url ?? "/");
@@ -120,68 +95,31 @@ export function createInputsHandler(options: InputsOptions) {
     const candidates = findRoutes(routes, path);
     if (method === "OPTIONS") {
       const isBound = candidates?.some((route) => route.caller === "binding") ?? false;
-      return replyBytes(res, isBound ? 200 : 404, undefined, "");
+      return replyBytes(res, isBound ? 200 : 404);
     }
     if (method !== "POST" || candidates === undefined) return refuseRoute(res, method ?? "", path, routes);
-    readBody(req, bodyLimit, (err, bytes) =>
-      err ? refuse(res, err) : accept(chooseRoute(candidates, req, bytes), req, res, bytes),
-    );
-  };
+    readBody(req, bodyLimit, (err, bytes) => (err ? refuse(res, err) : receive(candidates, req, res, bytes)));
+  }
+
+  const giveUp = (res: ServerResponse) => replyUnfinished(res, "The process ends: the grace period is over.");
+  return { handle, stop, giveUp };
 }
 
-// Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
-function readBinding(req: IncomingMessage, bytes: Buffer): Delivery {
-  if (bytes.length === 0) return { data: {} }; // a cron tick: existing functions read properties of it
-  return { data: guessData(bytes, { json: isJson(parseContentType(req.headers["content-type"]).type) }) };
+// daprd 1.18: a retry policy that repeats a binding after a refused connection sends an empty chunked body, and an app
+// that says 200 has acknowledged a message it never saw. Of cron empty is all there is.
+function isLost({ component }: Route, { headers }: IncomingMessage): boolean {
+  const isChunked = headers["transfer-encoding"]?.toLowerCase().includes("chunked") ?? false;
+  return isChunked && component.componentType.toLowerCase() !== "bindings.cron";
 }
 
-function readTopic(bytes: Buffer): Delivery {
-  const { event, data } = readEnvelope(bytes);
-  return { data, event: event as CloudEvent | undefined };
-}
-
-const failed = failureHeaders("error");
-
-// Exactly 200: resiliency retries and dapr-proxy take any other 2xx for a failure.
-function replyAck(res: ServerResponse, { caller }: Route, value: unknown): void {
-  if (caller !== "binding") return replyBytes(res, 200, "application/json", '{"status":"SUCCESS"}');
-  if (value === undefined) return replyBytes(res, 200, undefined, "");
-  if (ArrayBuffer.isView(value)) return replyBytes(res, 200, "application/octet-stream", bytesOf(value));
-  if (typeof value === "string") return replyBytes(res, 200, "text/plain; charset=utf-8", value);
-  replyBytes(res, 200, "application/json", JSON.stringify(value) ?? "");
-}
-
-// RETRY in the word each caller understands: dapr-proxy reads nothing but the status.
-function replyRetry(res: ServerResponse, { caller }: Route, why: string): void {
-  if (caller === "announced") return replyBytes(res, 200, "application/json", '{"status":"RETRY"}', failed);
-  replyBytes(res, 500, "application/json", JSON.stringify({ status: "RETRY", error: why }), failed);
-}
-
-// In the caller's words: a sidecar that is told RETRY delivers again.
-function refuseFull(res: ServerResponse, route: Route, limit: number): void {
-  const err = frameworkError("FF_QUEUE_FULL", { limit });
+function refuseLost(res: ServerResponse, { component }: Route): void {
+  const err = frameworkError("FF_DELIVERY_BODY_LOST", { binding: component.componentName });
   log.warn(`${err.code} ${err.message}`);
-  if (route.caller === "announced") replyBytes(res, 200, "application/json", '{"status":"RETRY"}');
-  else refuse(res, err, { "Retry-After": "1" });
+  refuse(res, err);
 }
 
-function replyBytes(
-  res: ServerResponse,
-  status: number,
-  type: string | undefined,
-  body: string | Buffer,
-  headers: Record<string, string> = {},
-): void {
-  res.writeHead(status, {
-    ...headers,
-    ...(type && { "Content-Type": type }),
-    "Content-Length": Buffer.byteLength(body),
-  });
-  res.end(body);
-}
-
-function refuseRoute(res: ServerResponse, method: string, path: string, routes: RouteTable): void {
-  const known = [...routes]
+function refuseRoute(res: ServerResponse, method: string, path: string, { byPath }: RouteTable): void {
+  const known = [...byPath]
     .filter(([, [first]]) => first?.caller !== "topic")
     .map(([route]) => `POST ${route}`);
   const err = frameworkError("FF_ROUTE_NOT_FOUND", {

@@ -48,6 +48,7 @@ export async function launch(options: LaunchOptions): Promise<Running> {
       timeout: values.timeout,
       maxConcurrency: values["max-concurrency"],
       queue: values.queue,
+      retry: values.retry,
     },
     ignoredRoutes: values["ignored-routes"],
     health: values.health ? exports : undefined,

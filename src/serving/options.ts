@@ -1,6 +1,7 @@
 /** What is served and how, and what came of it. */
 import type { Invocation } from "../core/invocation";
 import type { Lifecycle } from "../core/lifecycle";
+import type { RetryRule } from "../core/retry-rule";
 import type { FunctionContext, Hook, Plugins, SignatureType } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
 import type { RequestLimits } from "./handler";
@@ -16,7 +17,7 @@ export interface ServeOptions {
   hooks: readonly Hook[];
   plugins: Plugins;
   address: ListenAddress;
-  limits: RequestLimits & { maxConcurrency: number; queue: number };
+  limits: RequestLimits & { maxConcurrency: number; queue: number; retry: RetryRule | undefined };
   /** Undefined: the built-in list, when all functions are http functions. */
   ignoredRoutes: readonly string[] | undefined;
   /** Undefined: no probes. */

@@ -4,10 +4,12 @@ import { flagsOf } from "../core/flags";
 import { createLifecycle, createScope, type Lifecycle, type Scope } from "../core/lifecycle";
 import { configureLog, throwProblems } from "../core/log";
 import { logSettingsOf, resolveFlags } from "../core/read-flags";
+import type { RetryRule } from "../core/retry-rule";
 import { registry } from "../functions/registry";
 import type { FunctionContext, SignatureType, UserFunction } from "../functions/types";
 import type { LoadedFunction, LoadedModule } from "../loading/loaded";
-import { parseFunctionContext } from "../manifest/function-context";
+import { mergeContexts, readContexts } from "../manifest/contexts";
+import { builtinPlugins } from "../signatures/plugins";
 import { printBanner } from "./banner";
 import { launch } from "./launch";
 import type { ServedFunction } from "./options";
@@ -18,6 +20,7 @@ export interface ServeFunctionOptions {
   name?: string;
   signatureType?: SignatureType;
   context?: FunctionContext | string;
+  contextV1beta2?: object | string;
   port?: number;
   host?: string;
   bodyLimit?: number | string;
@@ -26,6 +29,8 @@ export interface ServeFunctionOptions {
   timeout?: number;
   maxConcurrency?: number;
   queue?: number;
+  /** Attempts of a delivery inside of the process; an object, or JSON as the flag has it. */
+  retry?: RetryRule | string;
   ignoredRoutes?: string | readonly string[];
   health?: boolean;
   metrics?: boolean;
@@ -61,7 +66,11 @@ export async function serve(
   const flags = resolveFlags("serve", givenFlags(options), process.env);
   configureLog(logSettingsOf("serve", flags.values));
   throwProblems(flags.problems);
-  const context = contextOf(stated ?? flags.values.context);
+  const contexts = readContexts({
+    context: stated === undefined ? flags.values.context : jsonOf(stated),
+    v1beta2: flags.values["context-v1beta2"],
+  });
+  const context = mergeContexts(contexts, builtinPlugins);
   const loaded = { exported: undefined, functions: functionsOf(target, name) };
   const scope = openScope();
   try {
@@ -105,14 +114,14 @@ function givenFlags(options: object): Map<string, unknown> {
   return new Map(
     given.map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-      Array.isArray(value) ? value.join("|") : String(value),
+      Array.isArray(value) ? value.join("|") : jsonOf(value),
     ]),
   );
 }
 
-function contextOf(stated: FunctionContext | string | undefined): FunctionContext | undefined {
-  if (stated === undefined) return undefined;
-  return parseFunctionContext(typeof stated === "string" ? stated : JSON.stringify(stated));
+// Where the flag takes JSON an object does as well.
+function jsonOf(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function functionsOf(

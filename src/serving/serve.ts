@@ -18,7 +18,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
   if (metrics) lifecycle.onStop(metrics.stop);
   const parts: ServerParts = { options, concurrency, metrics };
-  const { server, functions, warmUp, sidecar } =
+  const { server, functions, warmUp, sidecar, onStop, onLate } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
 
   for (const work of options.onStop) lifecycle.onStop(work);
@@ -26,7 +26,9 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const onExit = (code: number) => drain.failOpen(`The process ends with code ${code}.`);
   process.on("exit", onExit); // the user's process.exit() takes no grace period
   lifecycle.onStop(async () => {
-    await drain.finish(gracePeriod(), { isCrashed: () => lifecycle.exitCode === exitCodes.crashed });
+    onStop?.();
+    const isCrashed = () => lifecycle.exitCode === exitCodes.crashed;
+    await drain.finish(gracePeriod(), { isCrashed, onLate });
     process.off("exit", onExit);
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for

@@ -1,5 +1,5 @@
 /** The server of each runtime: requests to functions (sync), Dapr's deliveries (async). */
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 
 import { frameworkError } from "../core/errors";
@@ -41,6 +41,10 @@ export interface NewServer {
   warmUp?(): unknown;
   /** One for all functions of the process. */
   sidecar: SidecarClient;
+  /** The stop begins. */
+  onStop?: () => void;
+  /** The grace period is over, and this answer is not given yet. */
+  onLate?: (res: ServerResponse) => void;
 }
 
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
@@ -56,14 +60,15 @@ export function asyncServer(
   const { name, signature } = loaded;
   if (signature !== undefined && signature !== "openfunction")
     throw frameworkError("FF_SIGNATURE_CONFLICT", { name, signature });
-  if (Object.keys(context.inputs).length === 0)
+  if (Object.values(context.inputs).every(({ subscribed }) => subscribed === false))
     log.warn("The function context declares no inputs: nothing will be delivered.");
   const { createInputsHandler } = load("./inputs-http.js") as typeof InputsHttp;
   const sidecar = openSidecar(options);
-  const handle = createInputsHandler({
+  const { handle, stop, giveUp } = createInputsHandler({
     target: { ...openTarget(options, loaded, sidecar), context },
     bodyLimit: limits.bodyLimit,
     timeout: limits.timeout,
+    retry: limits.retry,
     concurrency,
     reserved: createReserved({
       ignoredRoutes: options.ignoredRoutes ?? [],
@@ -74,7 +79,8 @@ export function asyncServer(
     isStopping: () => lifecycle.isStopping,
   });
   const server = createServer(serverTimeouts, handle).setTimeout(0);
-  return { server, sidecar, functions: [{ name, signature: "openfunction", path: "/" }] };
+  const served: ServedFunction[] = [{ name, signature: "openfunction", path: "/" }];
+  return { server, sidecar, functions: served, onStop: stop, onLate: giveUp };
 }
 
 /** The part of the options that a server for requests needs. */

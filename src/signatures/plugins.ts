@@ -53,7 +53,8 @@ function makeContext(Context: ContextClass, { event, req, res }: HookInvocation,
   return { ctx: new Context(currentInvocation() as Invocation, sends, origin), sends };
 }
 
-const builtin = ["tracing", "skywalking", "opentelemetry"];
+/** Names that a list may hold though no file defines them. */
+export const builtinPlugins: readonly string[] = ["tracing", "skywalking", "opentelemetry"];
 
 /** Without a list all plugins run, in the order in which they were loaded; an empty list means none. */
 function inOrder(
@@ -64,7 +65,7 @@ function inOrder(
 ): PluginInstance[] {
   const stated = context?.[list];
   const names = Array.isArray(stated) ? stated.map(String) : Object.keys(plugins);
-  const unknown = names.filter((name) => !Object.hasOwn(plugins, name) && !builtin.includes(name));
+  const unknown = names.filter((name) => !Object.hasOwn(plugins, name) && !builtinPlugins.includes(name));
   if (unknown.length > 0) {
     const known = Object.keys(plugins).join(", ") || "none";
     log.warn(`${list} names ${unknown.join(", ")}, which no file of plugins/ defines. There are: ${known}.`);
