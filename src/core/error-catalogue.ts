@@ -337,6 +337,15 @@ export const catalogue = {
     message: () => "ctx.dapr() needs the package @dapr/dapr, which is not installed.",
     hint: () => "npm install @dapr/dapr",
   },
+  // Tracing
+  FF_TRACING_INVALID: {
+    message: (d: { problems: string[] }) => `Tracing cannot be set up: ${d.problems.join("; ")}.`,
+    hint: () => "docs/tracing.md lists the settings. OTEL_SDK_DISABLED=true turns OpenTelemetry off.",
+  },
+  FF_TRACING_PACKAGE_MISSING: {
+    message: (d: { name: string }) => `Tracing needs the package ${d.name}, which is not installed.`,
+    hint: (d: { name: string }) => `npm install ${d.name}`,
+  },
   // Manifests
   FF_MANIFEST_NOT_FOUND: {
     message: (d: { path: string }) => `No manifest is found at "${d.path}".`,

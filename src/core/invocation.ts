@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 
 import { rawHeader } from "./http";
 import { createLogger, type Logger } from "./log";
+import type { InvocationSpan } from "./span";
 import {
   parseCloudTrace,
   parseTraceparent,
@@ -27,6 +28,8 @@ export class Invocation {
   settled = false;
   /** The error that decided the outcome. */
   error: unknown;
+  /** Set before the call where something traces. */
+  span: InvocationSpan | undefined;
   readonly #res: ServerResponse;
   #id: string | undefined;
   #abort: AbortController | undefined;
@@ -50,8 +53,14 @@ export class Invocation {
     return this.#id;
   }
 
-  /** Where the call stands in a trace of its caller's, when a header says so. */
+  /** The first value of a header that came with the call; its name in lower case. */
+  header(name: string): string | undefined {
+    return rawHeader(this.#res.req, name);
+  }
+
+  /** Where the call stands in a trace: its own span, else its caller's, when a header says so. */
   get trace(): TraceContext | undefined {
+    if (this.span) return this.span.ids;
     const traceparent = rawHeader(this.#res.req, "traceparent");
     return (traceparent === undefined ? undefined : parseTraceparent(traceparent)) ?? this.cloudTrace;
   }
@@ -62,8 +71,13 @@ export class Invocation {
     return header === undefined ? undefined : parseCloudTrace(header);
   }
 
-  /** What requests made by this call carry: the caller's headers as they came, so that its trace goes on. */
+  /** What requests made by this call carry: its own span, else the caller's headers as they came. */
   get traceHeaders(): TraceHeaders | undefined {
+    return this.span ? this.span.headers : this.callerTrace;
+  }
+
+  /** The caller's headers as they came, so that its trace goes on. */
+  get callerTrace(): TraceHeaders | undefined {
     const { req } = this.#res;
     const traceparent = rawHeader(req, "traceparent");
     const stated =

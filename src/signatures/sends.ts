@@ -2,6 +2,7 @@
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { logError } from "../core/log";
+import type { SendSpan } from "../core/span";
 import { traceHeaders } from "../core/trace";
 import { TrackedPromise } from "../core/tracked-promise";
 import type { Outputs, PreparedSend } from "../dapr/outputs";
@@ -93,18 +94,39 @@ export class Sends {
 
   // Never rejects. The message is taken down at once, and posted when the one before it is answered.
   #sendInOrder(name: string, data: unknown, options: SendOptions): Promise<SendResult> | SendResult {
+    const span = this.#invocation.span?.send(name);
     let prepared: PreparedSend;
     try {
       prepared = this.#outputs.prepare(name, data, options);
+      const message = span?.wrap({ data, contentType: options.contentType });
+      if (message && message.data !== data) {
+        const { contentType } = message;
+        prepared = this.#outputs.prepare(name, message.data, { ...options, contentType });
+      }
     } catch (reason) {
+      span?.end({ reason });
       return { status: "rejected", reason };
     }
-    const post = () => prepared(this.#invocation, this.caller).then(fulfilled, rejected);
+    const post = () =>
+      span
+        ? this.#postWithin(span, prepared)
+        : prepared(this.#invocation, this.caller).then(fulfilled, rejected);
     this.#lastOf ??= new Map();
     const before = this.#lastOf.get(name);
     const work = before ? before.then(post) : post();
     this.#lastOf.set(name, work);
     return work;
+  }
+
+  async #postWithin(span: SendSpan, prepared: PreparedSend): Promise<SendResult> {
+    try {
+      const value = await prepared(this.#invocation, { ...this.caller, trace: span.headers });
+      span.end();
+      return fulfilled(value);
+    } catch (reason) {
+      span.end({ reason });
+      return rejected(reason);
+    }
   }
 }
 
