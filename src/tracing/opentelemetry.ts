@@ -2,7 +2,7 @@
 import type { Attributes, Context, Span, Tracer } from "@opentelemetry/api";
 
 import { isError, messageOf } from "../core/errors";
-import type { Invocation } from "../core/invocation";
+import { currentInvocation, type Invocation } from "../core/invocation";
 import type { InvocationSpan, Message, SendSpan, SpanEnd } from "../core/span";
 import type { TraceContext, TraceHeaders } from "../core/trace";
 import type { SpanOrigin, Tracing } from "../core/tracing";
@@ -59,11 +59,7 @@ class OtelSpan implements InvocationSpan {
   constructor(shared: Shared, invocation: Invocation, origin: SpanOrigin) {
     const { api, settings, tracer } = shared;
     const incoming = incomingTrace(invocation, origin);
-    // Instrumentation of the user's may have begun a span for the request already.
-    const active = api.context.active();
-    const parent = api.trace.getSpan(active)
-      ? active
-      : api.propagation.extract(api.ROOT_CONTEXT, incoming, getter);
+    const parent = outerSpan(api) ?? api.propagation.extract(api.ROOT_CONTEXT, incoming, getter);
     this.#shared = shared;
     this.#span = tracer.startSpan(
       invocation.function,
@@ -173,6 +169,14 @@ class OtelSendSpan implements SendSpan {
     if (failure) recordError(this.#shared.api, this.#span, failure.reason);
     this.#span.end();
   }
+}
+
+// Instrumentation of the user's may have begun a span for the request already. Where another invocation is current, as
+// that of an earlier attempt or of the one before in a queue, the active span is its.
+function outerSpan({ context, trace }: OpenTelemetryApi): Context | undefined {
+  if (currentInvocation() !== undefined) return undefined;
+  const active = context.active();
+  return trace.getSpan(active) && active;
 }
 
 function headersOf({ propagation }: OpenTelemetryApi, context: Context): TraceHeaders {
