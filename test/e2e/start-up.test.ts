@@ -31,8 +31,10 @@ const heavy = [
   "router/",
   "esbuild/",
   "get-tsconfig/",
+  "@opentelemetry/",
+  "@grpc/",
 ];
-const ourHeavy = /\/dist\/functions\/(typescript|import-hooks|syntax)/;
+const ourHeavy = /\/dist\/(functions\/(typescript|import-hooks|syntax)|tracing\/(?!(open|settings)\.js))/;
 
 async function serve(t: TestContext, target: string, env: Record<string, string> = {}) {
   const project = makeProject(t, { "index.js": module });
