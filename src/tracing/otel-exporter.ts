@@ -1,7 +1,7 @@
 /** Where OpenTelemetry's spans go. A new exporter: one row here. */
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 
-import { createOutage, type Outage } from "./outage";
+import { createOutage } from "./outage";
 import { loadPackage } from "./packages";
 import type { ExporterSettings } from "./settings";
 
@@ -51,11 +51,6 @@ function tracesUrl(endpoint: string): string {
   const url = new URL(endpoint);
   if (url.pathname === "/") url.pathname = "/v1/traces";
   return url.href;
-}
-
-export interface NamedExporter {
-  exporter: SpanExporter;
-  outage: Outage;
 }
 
 /** Error: FF_TRACING_PACKAGE_MISSING. */
