@@ -6,6 +6,7 @@ import { features } from "./rows/features.mjs";
 import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
+import { send } from "./rows/send.mjs";
 import { start } from "./rows/start.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
@@ -16,7 +17,8 @@ import { topic } from "./rows/topic.mjs";
  * @property {string} title what is measured, in words
  * @property {"load" | "start" | "idle"} measure requests per second under load, milliseconds from spawn to the first
  *   answer, or KiB per connection that is open and idle
- * @property {"MB"} [unit] megabytes per second in place of requests
+ * @property {"MB" | "send"} [unit] megabytes per second in place of requests, or what each request is worth several of
+ * @property {number} [worth] units of one request; 1 when nothing is said
  * @property {number} [connections] of the load; 64 when nothing is said
  * @property {Upstream} [upstream] what the servers of the row are proxies of; they get its address as UPSTREAM
  * @property {Request} request
@@ -34,7 +36,7 @@ import { topic } from "./rows/topic.mjs";
  * @property {string[] | ((given: { port: number, upstream?: string }) => string[])} command arguments
  * @property {string} [program] that runs it; node when nothing is said
  * @property {string} [package] whose version is printed
- * @property {Record<string, string>} [env]
+ * @property {Record<string, string> | ((given: { upstream?: string }) => Record<string, string>)} [env]
  * @property {boolean} [logs] writes a line a request to stderr, which goes to /dev/null: nobody should spend time reading
  * @property {string} [path] where this one wants the request, when not at the row's path
  * @property {Unequal} [unequal]
@@ -65,6 +67,7 @@ export const rows = [
   logged,
   binding,
   topic,
+  send,
   hopTcp,
   hopUnix,
   hopMegabyte,

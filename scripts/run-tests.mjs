@@ -10,6 +10,7 @@ import { providePeers } from "./peers.mjs";
 const servers = [
   { debian: "mosquitto", command: "mosquitto" },
   { debian: "mosquitto-clients", command: "mosquitto_pub" },
+  { debian: "redis-server", command: "redis-server" },
 ];
 
 const noTests = ["fixtures", "peers"]; // folders of test/

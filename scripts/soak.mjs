@@ -4,7 +4,10 @@ import { spawnSync } from "node:child_process";
 
 import { prepare } from "./run-tests.mjs";
 
-const stories = [{ name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } }];
+const stories = [
+  { name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } },
+  { name: "outputs", file: "test/e2e/outputs-load.test.ts", env: { OUTPUTS_COUNT: "50000" } },
+];
 
 const reporter = ["--test-reporter=./scripts/test-reporter.mjs", "--test-reporter-destination=stdout"];
 

@@ -9,14 +9,14 @@ export async function startServer(server, upstream) {
   const { PATH, HOME } = process.env;
   const port = await freePort();
   const spawned = performance.now();
-  const { program = process.execPath, command } = server;
+  const { program = process.execPath, command, env } = server;
   const child = spawn(program, typeof command === "function" ? command({ port, upstream }) : command, {
     stdio: ["ignore", "ignore", server.logs ? "ignore" : "pipe"],
     env: {
       PATH,
       HOME,
       NODE_ENV: "production",
-      ...server.env,
+      ...(typeof env === "function" ? env({ upstream }) : env),
       PORT: String(port),
       ...(upstream && { UPSTREAM: upstream }),
     },

@@ -25,6 +25,6 @@ async function loadOnce(server, row, seconds) {
   const before = cpuSeconds(server.pid);
   const { path, ...request } = requestTo(server, row);
   const done = await runWrk({ port: server.port, path, request, seconds, connections: row.connections });
-  const work = row.unit === "MB" ? done.bytes / 1e6 : done.requests;
+  const work = row.unit === "MB" ? done.bytes / 1e6 : done.requests * (row.worth ?? 1);
   return { value: work / done.seconds, cpu: cpuSeconds(server.pid) - before, work };
 }

@@ -26,6 +26,19 @@ export function upstream({ over = "tcp", megabytes } = {}) {
   };
 }
 
+/** A stand-in sidecar, which costs next to nothing: it is healthy, and whatever it is sent is 204. */
+export function sidecar() {
+  return {
+    ...upstream(),
+    name: "sidecar",
+    command: ({ port }) =>
+      configured(
+        makeFolder(port),
+        `server { listen 127.0.0.1:${port}; location / { return 204; } location = /v1.0/metadata { return 200 "{}"; } }`,
+      ),
+  };
+}
+
 /** nginx as a proxy, with the fields that a hop adds. */
 export const nginx = {
   name: "nginx",

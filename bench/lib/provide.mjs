@@ -14,7 +14,8 @@ export function provide(rows) {
   if (!existsSync("/proc/self/stat"))
     throw readerError("CPU time is read from /proc: the bench needs Linux.");
   provideCommand("wrk", "The load generator");
-  if (rows.some(({ upstream }) => upstream)) provideCommand("nginx", "The upstream of the hop");
+  if (rows.some(({ upstream }) => upstream))
+    provideCommand("nginx", "The upstream of the hop, and the stand-in sidecar,");
   if (!arePeersInstalled()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
   if (!isBuilt()) run("npm", ["run", "build"], root);
 }

@@ -390,6 +390,11 @@ export const catalogue = {
     message: (d: { component: string; field: string; why: string }) =>
       `The metadata field "${d.field}" of component "${d.component}" ${d.why}.`,
   },
+  FF_COMPONENT_PACKAGE: {
+    message: (d: { component: string; type: string; package: string }) =>
+      `The component "${d.component}" of type "${d.type}" needs the package ${d.package}, which is not installed.`,
+    hint: (d: { package: string }) => `npm install ${d.package}`,
+  },
   // Processes and brokers
   FF_INSTANCE_EXITED: {
     message: (d: { function: string; how: string }) =>
@@ -440,6 +445,11 @@ export const catalogue = {
   FF_INSTANCE_ENV_FILE: {
     message: (d: { function: string; file: string; why: string }) =>
       `The environment file "${d.file}" of function "${d.function}" cannot be read: ${d.why}.`,
+  },
+  FF_COMPONENT_UNREACHABLE: {
+    message: (d: { component: string; address: string; why: string }) =>
+      `The server ${d.address} of component "${d.component}" cannot be used: ${d.why}.`,
+    hint: () => "It is tried again until it answers.",
   },
   FF_BROKER_UNREACHABLE: {
     message: (d: { component: string; address: string; why: string }) =>

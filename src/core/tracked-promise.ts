@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
+type OnEnd = (isGood: boolean) => void;
+
 /**
  * A promise that knows whether somebody took it further. `await`, `Promise.all` and `.catch` all come through `then`,
  * because a subclass is never unwrapped in the short way.
@@ -7,24 +9,38 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 export class TrackedPromise<T> extends Promise<T> {
   #isTaken = false;
 
-  /**
-   * Follows work; its failure is no "unhandled rejection", as {@link unhandledFailure} asks for it. `onEnd` is called
-   * before anybody who waits for the promise.
-   */
-  static follow<T>(work: Promise<T>, onEnd?: (end: { isGood: boolean }) => void): TrackedPromise<T> {
-    const tracked = new TrackedPromise<T>((resolve, reject) => {
-      work.then(
+  /** What is made by `then` is followed by nobody. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  /** Follows work; its failure is no "unhandled rejection", as {@link unhandledFailure} asks for it. */
+  static follow<T>(work: Promise<T>, onEnd?: OnEnd): TrackedPromise<T> {
+    return TrackedPromise.run((resolve, reject) => void work.then(resolve, reject), onEnd);
+  }
+
+  /** The same for work that says its end by a call. `onEnd` comes before anybody who waits for the promise. */
+  static run<T>(
+    work: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+    onEnd?: OnEnd,
+  ): TrackedPromise<T> {
+    let tracked: TrackedPromise<T> | undefined;
+    let isBad = false;
+    tracked = new TrackedPromise<T>((resolve, reject) => {
+      work(
         (value) => {
-          onEnd?.(good);
+          onEnd?.(true);
           resolve(value);
         },
         (reason) => {
-          onEnd?.(bad);
+          onEnd?.(false);
           reject(reason);
+          if (tracked) void tracked.#peek();
+          else isBad = true;
         },
       );
     });
-    void tracked.#peek();
+    if (isBad) void tracked.#peek();
     return tracked;
   }
 
@@ -55,6 +71,3 @@ export class TrackedPromise<T> extends Promise<T> {
     );
   }
 }
-
-const good = { isGood: true };
-const bad = { isGood: false };

@@ -24,15 +24,21 @@ export interface HttpClient {
   readonly origin: string;
   /** Any status is a reply. Error: FF_SIDECAR_UNREACHABLE when there is none within the timeout. */
   request(request: ClientRequest): Promise<ClientReply>;
+  /** The same without a promise: one of the two is called, once and later. The failure is the bare cause. */
+  dispatch(request: ClientRequest, onReply: OnReply, onFailure: OnFailure): void;
   /** Finishes what is under way, then ends the connections. */
   close(): Promise<void>;
   /** Ends the connections, and what still waits on them. */
   destroy(): Promise<void>;
 }
 
+export type OnReply = (reply: ClientReply) => void;
+/** `isSent` once its bytes may have left. */
+export type OnFailure = (cause: unknown, isSent: boolean) => void;
+
 export interface HttpClientOptions {
-  /** The error of a request that gets no reply; `isSent` once its bytes may have left. Default: FF_SIDECAR_UNREACHABLE. */
-  unreachable?: (why: string, cause: unknown, isSent: boolean) => Error;
+  /** The error of a request that gets no reply. Default: FF_SIDECAR_UNREACHABLE. */
+  unreachable?: (why: string, cause: unknown) => Error;
   /** Milliseconds to wait for the reply's head, and between two parts of its body; 0 = for ever. Default 30 s. */
   timeout?: number;
 }
@@ -58,19 +64,29 @@ export function createHttpClient(
     });
   }
 
+  function dispatch(
+    { method, path, headers = {}, body, signal, timeoutMs }: ClientRequest,
+    onReply: OnReply,
+    onFailure: OnFailure,
+  ): void {
+    if (signal?.aborted) return void queueMicrotask(() => onFailure(signal.reason, false));
+    pool ??= open();
+    let isDispatched = false;
+    // A pool that is closed, or that refuses the request, says so at once: never before we return.
+    const fail: OnFailure = (cause, isSent) =>
+      isDispatched ? onFailure(cause, isSent) : queueMicrotask(() => onFailure(cause, isSent));
+    const collector = new Collector(onReply, fail, signal, timeoutMs);
+    pool.dispatch({ method, path, headers, body: body ?? null }, collector);
+    isDispatched = true;
+  }
+
   return {
     origin,
-    request({ method, path, headers = {}, body, signal, timeoutMs }) {
-      pool ??= open();
-      return new Promise((resolve, reject) => {
-        const refuse = (err: unknown, isSent: boolean) => reject(unreachable(messageOf(err), err, isSent));
-        if (signal?.aborted) return refuse(signal.reason, false);
-        (pool as Pool).dispatch(
-          { method, path, headers, body: body ?? null },
-          new Collector(resolve, refuse, signal, timeoutMs),
-        );
-      });
-    },
+    dispatch,
+    request: (request) =>
+      new Promise((resolve, reject) => {
+        dispatch(request, resolve, (cause) => reject(unreachable(messageOf(cause), cause)));
+      }),
     close: async () => pool?.close(),
     destroy: async () => pool?.destroy(),
   };
@@ -94,8 +110,8 @@ const largestReply = 64 * 1024 ** 2;
 
 // Collects one reply; implements undici's handler interface. Ends once: by the reply, an error, an abort or the time.
 class Collector implements Dispatcher.DispatchHandler {
-  readonly #resolve: (reply: ClientReply) => void;
-  readonly #reject: (err: unknown, isSent: boolean) => void;
+  readonly #resolve: OnReply;
+  readonly #reject: OnFailure;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -107,8 +123,8 @@ class Collector implements Dispatcher.DispatchHandler {
   #headers: ClientReply["headers"] = {};
 
   constructor(
-    resolve: (reply: ClientReply) => void,
-    reject: (err: unknown, isSent: boolean) => void,
+    resolve: OnReply,
+    reject: OnFailure,
     signal: AbortSignal | undefined,
     timeoutMs: number | undefined,
   ) {

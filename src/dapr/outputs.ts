@@ -3,14 +3,18 @@ import { isCloudEvent } from "../core/cloudevent";
 import { frameworkError, isFrameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { nearest } from "../core/suggest";
-import type { FunctionContext, OpenFunctionComponent, SendOptions, SendReply } from "../functions/types";
+import type { FunctionContext, OpenFunctionComponent, SendOptions, SendResult } from "../functions/types";
 import { hasListeners, publish } from "../telemetry/channels";
 import { readJsonOrText, replyMetadata } from "./reply";
 import type { SidecarCaller, SidecarClient, SidecarRefusal, SidecarRequest } from "./sidecar-client";
 import { asBytes, metadataQuery, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
 
-/** Sends a message that was taken down; once. */
-export type PreparedSend = (invocation: Invocation, caller: SidecarCaller) => Promise<SendReply>;
+/** Sends a message that was taken down; once. `done` is called later, whatever comes of it. */
+export type PreparedSend = (
+  invocation: Invocation,
+  caller: SidecarCaller,
+  done: (result: SendResult) => void,
+) => void;
 
 export interface Outputs {
   /** Names of all outputs, in the order of the context. */
@@ -27,44 +31,47 @@ export function createOutputs(outputs: FunctionContext["outputs"], sidecar: Side
     Object.entries(outputs).map(([name, component]) => [name, writerOf(name, component)]),
   );
 
-  async function post(output: string, request: SidecarRequest, caller: SidecarCaller): Promise<SendReply> {
-    const { status, headers, body } = await sidecar.call(request, caller);
-    return { output, status, data: readJsonOrText(body), metadata: replyMetadata(headers) };
-  }
-
   return {
     names: [...writers.keys()],
     prepare(output, data, options) {
       const write = writers.get(output) as Writer;
       const request = take(output, write, data, options);
-      return (invocation, caller) =>
-        hasListeners("send")
-          ? tell(invocation, output, () => post(output, request, caller))
-          : post(output, request, caller);
+      return (invocation, caller, done) => {
+        const told = hasListeners("send") ? telling(invocation, output, done) : done;
+        sidecar.dispatch(
+          request,
+          caller,
+          ({ status, headers, body }) => {
+            const value = { output, status, data: readJsonOrText(body), metadata: replyMetadata(headers) };
+            told({ status: "fulfilled", value });
+          },
+          (reason) => told({ status: "rejected", reason }),
+        );
+      };
     },
   };
 }
 
 // The news of a send.
-async function tell(
-  invocation: Invocation,
-  output: string,
-  work: () => Promise<SendReply>,
-): Promise<SendReply> {
+function telling(invocation: Invocation, output: string, done: (result: SendResult) => void) {
   const started = performance.now();
-  const news = { function: invocation.function, invocation: invocation.id, output };
-  try {
-    const reply = await work();
-    publish("send", { ...news, ms: performance.now() - started, ok: true, status: reply.status });
-    return reply;
-  } catch (err) {
-    const status = isFrameworkError(err)
-      ? (err.cause as Partial<SidecarRefusal> | undefined)?.status
-      : undefined;
-    const ms = performance.now() - started;
-    publish("send", { ...news, ms, ok: false, ...(status !== undefined && { status }) });
-    throw err;
-  }
+  return (result: SendResult) => {
+    const ok = result.status === "fulfilled";
+    const status = ok ? result.value.status : refusedStatus(result.reason);
+    publish("send", {
+      function: invocation.function,
+      invocation: invocation.id,
+      output,
+      ms: performance.now() - started,
+      ok,
+      ...(status !== undefined && { status }),
+    });
+    done(result);
+  };
+}
+
+function refusedStatus(reason: unknown): number | undefined {
+  return isFrameworkError(reason) ? (reason.cause as Partial<SidecarRefusal> | undefined)?.status : undefined;
 }
 
 function take(output: string, write: Writer, data: unknown, options: SendOptions): SidecarRequest {

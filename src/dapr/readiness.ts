@@ -38,7 +38,7 @@ export function createReadiness(sidecar: Sidecar): Readiness {
   let open: ClientRequest | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  function watch(): void {
+  function watch(firstPause = 0): void {
     if (isReady || isStopped || isLooking) return;
     isLooking = true;
     const pause = createBackoff(pauses);
@@ -70,7 +70,8 @@ export function createReadiness(sidecar: Sidecar): Readiness {
         timer = setTimeout(look, pause.next()).unref();
       });
     };
-    look();
+    if (firstPause === 0) look();
+    else timer = setTimeout(look, firstPause).unref();
   }
 
   /** Tells why the sidecar is not ready, undefined when it is. */
@@ -115,14 +116,14 @@ export function createReadiness(sidecar: Sidecar): Readiness {
     get why() {
       return why;
     },
-    watch,
+    watch: () => watch(),
     onReady(go) {
       waiting.add(go);
       return () => waiting.delete(go);
     },
     lost() {
       isReady = false;
-      watch();
+      watch(pauses.initial); // one that answers this question but no other must not be asked without end
     },
     stop() {
       isStopped = true;

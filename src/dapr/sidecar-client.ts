@@ -1,7 +1,7 @@
 /** Calls of the sidecar's HTTP API: it is waited for, the token and the caller's trace go along, an error is in words. */
 import { frameworkError, messageOf } from "../core/errors";
 import type { TraceHeaders } from "../core/trace";
-import { type ClientReply, createHttpClient, requestTimeout } from "./client";
+import { type ClientReply, createHttpClient, type OnFailure, type OnReply, requestTimeout } from "./client";
 import { createReadiness } from "./readiness";
 import { readJsonOrText } from "./reply";
 import type { Sidecar } from "./sidecar";
@@ -38,6 +38,13 @@ export interface SidecarClient {
    * Errors: FF_SIDECAR_REFUSED, FF_SIDECAR_NOT_READY, FF_SIDECAR_TIMEOUT, FF_SIDECAR_LOST, FF_SIDECAR_ABORTED.
    */
   call(request: SidecarRequest, caller: SidecarCaller): Promise<ClientReply>;
+  /** The same without a promise, for what is called often: one of the two is called, once and later. */
+  dispatch(
+    request: SidecarRequest,
+    caller: SidecarCaller,
+    onReply: (reply: ClientReply) => void,
+    onFailure: (reason: unknown) => void,
+  ): void;
   /** Begins to look for the sidecar; without it the first call does. */
   watch(): void;
   close(): Promise<void>;
@@ -49,18 +56,28 @@ const defaultTimeout = 30_000; // ms
 export function createSidecarClient(sidecar: Sidecar): SidecarClient {
   const { origin, token } = sidecar;
   const readiness = createReadiness(sidecar);
-  const unreachable = (_why: string, cause: unknown, isSent: boolean) => new NoReply(cause, isSent);
-  const client = createHttpClient(origin, { unreachable, timeout: 0 }); // each call has a timeout of its own
-  const own: Record<string, string> = token === undefined ? {} : { "dapr-api-token": token };
+  const client = createHttpClient(origin, { timeout: 0 }); // each call has a timeout of its own
+  const own: Record<string, string> | undefined =
+    token === undefined ? undefined : { "dapr-api-token": token };
 
-  function attempt(request: SidecarRequest, caller: SidecarCaller, timeoutMs: number): Promise<ClientReply> {
-    return client.request({
-      method: request.method,
-      path: request.path,
-      headers: { ...request.headers, ...own, ...caller.trace },
-      body: request.body,
-      signal: caller.signal,
-      timeoutMs,
+  function attempt(
+    { method, path, headers = {}, body }: SidecarRequest,
+    { signal, trace }: SidecarCaller,
+    timeoutMs: number,
+    onReply: OnReply,
+    onFailure: OnFailure,
+  ): void {
+    const all = own || trace ? { ...headers, ...own, ...trace } : headers;
+    client.dispatch({ method, path, headers: all, body, signal, timeoutMs }, onReply, onFailure);
+  }
+
+  function attemptOnce(
+    request: SidecarRequest,
+    caller: SidecarCaller,
+    timeoutMs: number,
+  ): Promise<ClientReply> {
+    return new Promise((resolve, reject) => {
+      attempt(request, caller, timeoutMs, resolve, (cause, isSent) => reject(new NoReply(cause, isSent)));
     });
   }
 
@@ -72,7 +89,9 @@ export function createSidecarClient(sidecar: Sidecar): SidecarClient {
     for (;;) {
       await untilReady(request, caller.signal, end);
       try {
-        return accepted(request, await attempt(request, caller, Math.max(1, end - performance.now())));
+        const reply = await attemptOnce(request, caller, Math.max(1, end - performance.now()));
+        if (isGood(reply)) return reply;
+        throw refused(request, reply);
       } catch (err) {
         lookAgainOrThrow(request, caller, err);
       }
@@ -124,20 +143,30 @@ export function createSidecarClient(sidecar: Sidecar): SidecarClient {
       : frameworkError("FF_SIDECAR_UNREACHABLE", { origin, why }, { cause: reason });
   }
 
+  const dispatch: SidecarClient["dispatch"] = (request, caller, onReply, onFailure) => {
+    const { timeoutMs = defaultTimeout } = request;
+    const end = performance.now() + timeoutMs;
+    if (!readiness.isReady) return void callWaiting(request, caller, end).then(onReply, onFailure);
+    attempt(
+      request,
+      caller,
+      timeoutMs,
+      (reply) => (isGood(reply) ? onReply(reply) : onFailure(refused(request, reply))),
+      (cause, isSent) => {
+        try {
+          lookAgainOrThrow(request, caller, new NoReply(cause, isSent));
+        } catch (err) {
+          return onFailure(err);
+        }
+        callWaiting(request, caller, end).then(onReply, onFailure);
+      },
+    );
+  };
+
   return {
     sidecar,
-    call(request, caller) {
-      const { timeoutMs = defaultTimeout } = request;
-      const end = performance.now() + timeoutMs;
-      if (!readiness.isReady) return callWaiting(request, caller, end);
-      return attempt(request, caller, timeoutMs).then(
-        (reply) => accepted(request, reply),
-        (err: unknown) => {
-          lookAgainOrThrow(request, caller, err);
-          return callWaiting(request, caller, end);
-        },
-      );
-    },
+    dispatch,
+    call: (request, caller) => new Promise((resolve, reject) => dispatch(request, caller, resolve, reject)),
     watch: readiness.watch,
     close() {
       readiness.stop();
@@ -182,11 +211,14 @@ function aborted({ method, path }: SidecarRequest, reason: unknown): Error {
   return frameworkError("FF_SIDECAR_ABORTED", details, { cause: reason });
 }
 
-function accepted({ path }: SidecarRequest, reply: ClientReply): ClientReply {
-  if (reply.status >= 200 && reply.status <= 299) return reply;
+function isGood({ status }: ClientReply): boolean {
+  return status >= 200 && status <= 299;
+}
+
+function refused({ path }: SidecarRequest, reply: ClientReply): Error {
   const refusal = refusalOf(reply);
   const { status, errorCode, message: text } = refusal;
-  throw frameworkError("FF_SIDECAR_REFUSED", { path, status, errorCode, text }, { cause: refusal });
+  return frameworkError("FF_SIDECAR_REFUSED", { path, status, errorCode, text }, { cause: refusal });
 }
 
 // Dapr: {"errorCode", "message"}; the refusal of a token is plain text.

@@ -6,7 +6,12 @@ import { type FrameworkError, frameworkError, isFrameworkError } from "../core/e
 import { readRetryRule, retryExample } from "../core/retry-rule";
 import { componentTypeOf } from "../local/components/table";
 import { contextOf, contextV1beta2Of } from "../manifest/context-of";
-import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "../manifest/normal-form";
+import type {
+  ComponentDeclaration,
+  FunctionManifest,
+  ManifestInput,
+  ManifestState,
+} from "../manifest/normal-form";
 import type { Manifests } from "../manifest/read";
 import { signatures } from "../signatures/table";
 
@@ -51,11 +56,12 @@ function planFunction(
   cwd: string,
   problems: FrameworkError[],
 ): FunctionPlan {
-  const { name, namespace, runtime, params, inputs, outputs } = manifest;
+  const { name, namespace, runtime, params, inputs, outputs, states } = manifest;
   const appId = `${name}-${namespace}`;
   const known = visibleComponents(manifest, shared, appId);
   for (const use of inputs) checkUse(use, known, problems);
   for (const use of outputs) checkUse(use, known, problems);
+  for (const use of states) checkState(use, known, problems);
   checkTopics(inputs, problems);
   if (runtime === "Knative" && inputs.length > 0) {
     const why = "only feed a function whose serving.runtime is async";
@@ -110,6 +116,20 @@ function checkUse(
     problems.push(frameworkError("FF_MANIFEST_FIELD", { path: `the use of "${component}"`, why }, { place }));
   if (isPubSub && topic === undefined) wrong("needs a topic, because it is a pub/sub component");
   if (!isPubSub && topic !== undefined) wrong("has a topic, which only pub/sub components know");
+}
+
+function checkState(
+  { component, place }: ManifestState,
+  known: ReadonlyMap<string, ComponentDeclaration>,
+  problems: FrameworkError[],
+): void {
+  const declared = known.get(component);
+  if (!declared)
+    problems.push(frameworkError("FF_COMPONENT_UNKNOWN", { component, known: [...known.keys()] }, { place }));
+  else if (declared.type && !declared.type.toLowerCase().startsWith("state.")) {
+    const why = `is of type "${declared.type}", which is no state store`;
+    problems.push(frameworkError("FF_MANIFEST_FIELD", { path: `the state "${component}"`, why }, { place }));
+  }
 }
 
 // Two inputs on one source would share a path in the function.

@@ -150,7 +150,7 @@ function readTtl(metadata: Record<string, string>): number | undefined {
   const seconds = Number(text);
   if (!Number.isInteger(seconds) || seconds < -1 || seconds > 2 ** 31)
     fail(500, "ERR_STATE_SAVE", `ttlInSeconds must be a whole number of at least -1, not "${text}"`);
-  return seconds > 0 ? seconds : undefined;
+  return Math.max(seconds, 0);
 }
 
 function metadataOf({ expires }: StateItem): Record<string, string> {

@@ -4,13 +4,16 @@ import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "./no
 
 /** `components` holds every component the manifest refers to. */
 export function contextOf(
-  { name, version, runtime, inputs, outputs, plugins }: FunctionManifest,
+  { name, version, runtime, inputs, outputs, plugins, states }: FunctionManifest,
   components: ReadonlyMap<string, ComponentDeclaration>,
 ): FunctionContext {
-  const describe = ({ component, topic }: ManifestInput): OpenFunctionComponent => ({
-    uri: topic ?? component,
+  const named = (component: string) => ({
     componentName: component,
     componentType: typeOf(component, components),
+  });
+  const describe = ({ component, topic }: ManifestInput): OpenFunctionComponent => ({
+    uri: topic ?? component,
+    ...named(component),
   });
   return {
     name,
@@ -29,6 +32,9 @@ export function contextOf(
     ),
     ...(plugins.pre && { prePlugins: plugins.pre }),
     ...(plugins.post && { postPlugins: plugins.post }),
+    ...(states.length > 0 && {
+      states: Object.fromEntries(states.map(({ name: state, component }) => [state, named(component)])),
+    }),
   };
 }
 

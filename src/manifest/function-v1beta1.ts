@@ -3,7 +3,13 @@ import type { Path, SourceDocument } from "../core/document";
 import type { FrameworkError } from "../core/errors";
 import { type ComponentSources, readComponent } from "./component";
 import { FieldReader } from "./fields";
-import type { ComponentDeclaration, FunctionManifest, ManifestInput, ManifestOutput } from "./normal-form";
+import type {
+  ComponentDeclaration,
+  FunctionManifest,
+  ManifestInput,
+  ManifestOutput,
+  ManifestState,
+} from "./normal-form";
 import { readPluginAnnotation } from "./plugin-annotation";
 
 export function readFunctionV1beta1(
@@ -24,9 +30,11 @@ export function readFunctionV1beta1(
     notices: [],
     inputs: readUses(reader, "inputs"),
     outputs: readOutputs(reader),
+    states: readStates(reader),
     components: [
       ...readComponents(reader, "bindings", sources),
       ...readComponents(reader, "pubsub", sources),
+      ...readComponents(reader, "states", sources),
     ],
     sourceSubPath: reader.text(["spec", "build", "srcRepo", "sourceSubPath"]),
     place: reader.place(["kind"]),
@@ -105,17 +113,38 @@ function readOutputs(reader: FieldReader): ManifestOutput[] {
   });
 }
 
+// Each is declared here, or, with nothing below its name, a component that exists.
+export function readStates(reader: FieldReader): ManifestState[] {
+  const path = ["spec", "serving", "states"];
+  return Object.keys(reader.map(path)).map((name) => ({
+    name,
+    component: name,
+    place: reader.place([...path, name]),
+  }));
+}
+
+const kinds = { bindings: "bindings", pubsub: "pubsub", states: "state" };
+
 export function readComponents(
   reader: FieldReader,
-  field: "bindings" | "pubsub",
+  field: keyof typeof kinds,
   sources: ComponentSources,
+  below: Path = [],
 ): ComponentDeclaration[] {
   const path: Path = ["spec", "serving", field];
-  return Object.keys(reader.map(path)).map((name) => {
-    const component = readComponent(reader, name, [...path, name], sources);
+  const names = Object.keys(reader.map(path));
+  return names.filter(isDeclared).map((name) => {
+    const component = readComponent(reader, name, [...path, name, ...below], sources);
     const kind = component.type.toLowerCase().split(".")[0];
-    if (component.type && kind !== field)
-      reader.problem([...path, name, "type"], `must begin with "${field}.", not be "${component.type}"`);
+    if (component.type && kind !== kinds[field])
+      reader.problem(
+        [...path, name, ...below, "type"],
+        `must begin with "${kinds[field]}.", not be "${component.type}"`,
+      );
     return component;
   });
+
+  function isDeclared(name: string): boolean {
+    return field !== "states" || Object.keys(reader.map([...path, name, ...below])).length > 0;
+  }
 }

@@ -3,7 +3,7 @@ import type { Path, SourceDocument } from "../core/document";
 import type { FrameworkError } from "../core/errors";
 import type { ComponentSources } from "./component";
 import { FieldReader } from "./fields";
-import { readAnnotations, readComponents, readName, readParams } from "./function-v1beta1";
+import { readAnnotations, readComponents, readName, readParams, readStates } from "./function-v1beta1";
 import type { FunctionManifest, ManifestInput, ManifestOutput, ManifestPlugins } from "./normal-form";
 import { readPluginAnnotation } from "./plugin-annotation";
 
@@ -29,9 +29,11 @@ export function readFunctionV1beta2(
     annotations,
     inputs,
     outputs: outputs.map((use, index) => readOutput(reader, use, [...serving, "outputs", index, "dapr"])),
+    states: readStates(reader),
     components: [
       ...readComponents(reader, "bindings", sources),
       ...readComponents(reader, "pubsub", sources),
+      ...readComponents(reader, "states", sources, ["spec"]),
     ],
     plugins: readPluginAnnotation(reader, annotations),
     v1beta2: {

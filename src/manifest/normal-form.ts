@@ -11,6 +11,7 @@ export interface FunctionManifest {
   annotations: Record<string, string>;
   inputs: ManifestInput[];
   outputs: ManifestOutput[];
+  states: ManifestState[];
   components: ComponentDeclaration[];
   /** Plugins to run before and after every call; undefined: nothing is said. */
   plugins: ManifestPlugins;
@@ -48,6 +49,12 @@ export type ManifestInput = ManifestComponentUse;
 export interface ManifestOutput extends ManifestComponentUse {
   operation: string | undefined;
   metadata: Record<string, string>;
+}
+
+export interface ManifestState {
+  name: string;
+  component: string;
+  place: Place;
 }
 
 /** A Dapr component, declared inside a Function or by a document of its own. */

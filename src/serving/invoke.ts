@@ -109,10 +109,15 @@ function recordOutputs(outputs: NonNullable<InvokeOptions["outputs"]>, sends: Re
     : (outputs as Record<string, (data: unknown, options: SendOptions) => unknown>);
   return {
     names: Object.keys(handlers),
-    prepare: (output, data, options) => async () => {
+    prepare: (output, data, options) => (_invocation, _caller, done) => {
       sends.push({ output, data, options });
-      const reply = await handlers[output]?.(data, options);
-      return { output, status: reply === undefined ? 204 : 200, data: reply, metadata: {} };
+      (async () => handlers[output]?.(data, options))().then(
+        (reply) => {
+          const value = { output, status: reply === undefined ? 204 : 200, data: reply, metadata: {} };
+          done({ status: "fulfilled", value });
+        },
+        (reason) => done({ status: "rejected", reason }),
+      );
     },
   };
 }

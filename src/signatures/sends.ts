@@ -1,13 +1,16 @@
 /** The sends of one invocation: in order per output, and none forgotten before the outcome is decided. */
+import { setMaxListeners } from "node:events";
+
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { logError } from "../core/log";
 import type { SendSpan } from "../core/span";
 import { traceHeaders } from "../core/trace";
 import { TrackedPromise } from "../core/tracked-promise";
+import { isRecord } from "../core/value";
 import type { Outputs, PreparedSend } from "../dapr/outputs";
 import type { SidecarCaller } from "../dapr/sidecar-client";
-import type { CloudEvent, SendOptions, SendReply, SendResult } from "../functions/types";
+import type { CloudEvent, SendOptions, SendResult } from "../functions/types";
 
 /** What a failed `ctx.send` rejects with: code FF_SEND_FAILED, and the result of every output. */
 export interface SendError extends FrameworkError {
@@ -15,7 +18,7 @@ export interface SendError extends FrameworkError {
 }
 
 /** Sends and writes of one invocation that are not done yet, at most: who makes more has to await some. */
-export const mostOpen = 100_000;
+const mostOpen = 100_000;
 
 export class Sends {
   readonly #outputs: Outputs;
@@ -24,7 +27,7 @@ export class Sends {
   #caller: SidecarCaller | undefined;
   #open: Set<TrackedPromise<unknown>> | undefined; // made at the first send: most invocations of a sink send nothing
   #pending = 0;
-  #lastOf: Map<string, Promise<unknown>> | undefined;
+  #queues: Map<string, Queue> | undefined; // what waits for an output that is busy
 
   constructor(outputs: Outputs, invocation: Invocation, event?: CloudEvent) {
     this.#outputs = outputs;
@@ -33,20 +36,39 @@ export class Sends {
   }
 
   send(data: unknown, output?: string | null, options?: SendOptions | null): Promise<SendResult[]> {
-    return this.track(this.#send(data, output ?? undefined, options ?? {}));
+    return this.#track((resolve, reject) => {
+      try {
+        this.#send(data, output ?? undefined, options ?? {}, (names, results) => {
+          const failure = failureOf(names, results);
+          if (failure) reject(failure);
+          else resolve(results);
+        });
+      } catch (err) {
+        reject(err);
+      }
+    });
   }
 
   /** Work that belongs to the outcome: it is awaited, and its failure counts unless somebody handles it. */
   track<T>(work: Promise<T>): Promise<T> {
+    return this.#track((resolve, reject) => void work.then(resolve, reject));
+  }
+
+  #track<T>(work: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void): Promise<T> {
     this.#open ??= new Set();
     const open = this.#open;
+    const isLate = this.#invocation.settled;
+    let isDone = false;
+    let tracked: TrackedPromise<T> | undefined;
     this.#pending++;
-    const tracked = TrackedPromise.follow(work, ({ isGood }) => {
+    tracked = TrackedPromise.run(work, (isGood) => {
+      isDone = isGood; // a failure stays until it is asked who handled it
       this.#pending--;
-      if (isGood) open.delete(tracked); // a failure stays until it is asked who handled it
+      if (isGood && tracked) open.delete(tracked);
     });
-    if (this.#invocation.settled) void work.catch((err) => this.#reportLate(err));
-    else open.add(tracked);
+    if (isLate)
+      void tracked.unhandledFailure().then((failure) => failure && this.#reportLate(failure.reason));
+    else if (!isDone) open.add(tracked);
     return tracked;
   }
 
@@ -60,7 +82,8 @@ export class Sends {
     let failure: { reason: unknown } | undefined;
     // A set gives what is added while it is walked through, too.
     for (const next of this.#open ?? []) {
-      failure ??= await next.unhandledFailure();
+      const own = await next.unhandledFailure(); // also when one has failed already: all are awaited
+      failure ??= own;
       this.#open?.delete(next);
     }
     if (failure) throw failure.reason;
@@ -68,12 +91,11 @@ export class Sends {
 
   /** The invocation as the sidecar sees it: its trace goes on, its end is the end of its calls. */
   get caller(): SidecarCaller {
-    this.#caller ??= {
-      signal: this.#invocation.signal,
-      trace:
-        this.#invocation.traceHeaders ??
-        (this.#event && traceHeaders(this.#event.traceparent, this.#event.tracestate)),
-    };
+    if (this.#caller) return this.#caller;
+    const { signal, traceHeaders: own } = this.#invocation;
+    setMaxListeners(0, signal); // each call that is under way listens to it
+    const trace = own ?? (this.#event && traceHeaders(this.#event.traceparent, this.#event.tracestate));
+    this.#caller = { signal, trace };
     return this.#caller;
   }
 
@@ -82,18 +104,27 @@ export class Sends {
     logError(err, { function: this.#invocation.function, invocation: this.#invocation.id });
   }
 
-  async #send(data: unknown, output: string | undefined, options: SendOptions): Promise<SendResult[]> {
+  #send(data: unknown, output: string | undefined, options: SendOptions, done: OnSent): void {
     const { names } = this.#outputs;
     if (output !== undefined && !names.includes(output)) {
       throw frameworkError("FF_SEND_UNKNOWN_OUTPUT", { output: String(output), known: [...names] });
     }
-    if (this.#pending >= mostOpen) throw frameworkError("FF_SEND_TOO_MANY", { limit: mostOpen });
-    if (output !== undefined) return settledOf([output], [await this.#sendInOrder(output, data, options)]);
-    return settledOf(names, await Promise.all(names.map((name) => this.#sendInOrder(name, data, options))));
+    if (this.#pending > mostOpen) throw frameworkError("FF_SEND_TOO_MANY", { limit: mostOpen });
+    const wanted = output === undefined ? names : [output];
+    if (wanted.length === 0) return done(wanted, markEmpty([]));
+    const results: SendResult[] = [];
+    let left = wanted.length;
+    for (const [index, name] of wanted.entries()) {
+      this.#sendInOrder(name, data, options, (result) => {
+        results[index] = result;
+        left--;
+        if (left === 0) done(wanted, results);
+      });
+    }
   }
 
-  // Never rejects. The message is taken down at once, and posted when the one before it is answered.
-  #sendInOrder(name: string, data: unknown, options: SendOptions): Promise<SendResult> | SendResult {
+  // The message is taken down at once, and posted when the one before it is answered.
+  #sendInOrder(name: string, data: unknown, options: SendOptions, done: (result: SendResult) => void): void {
     const span = this.#invocation.span?.send(name);
     let prepared: PreparedSend;
     try {
@@ -103,37 +134,45 @@ export class Sends {
         const { contentType } = message;
         prepared = this.#outputs.prepare(name, message.data, { ...options, contentType });
       }
+      if (span) prepared = within(span, prepared);
     } catch (reason) {
       span?.end({ reason });
-      return { status: "rejected", reason };
+      return done({ status: "rejected", reason });
     }
-    const post = () =>
-      span
-        ? this.#postWithin(span, prepared)
-        : prepared(this.#invocation, this.caller).then(fulfilled, rejected);
-    this.#lastOf ??= new Map();
-    const before = this.#lastOf.get(name);
-    const work = before ? before.then(post) : post();
-    this.#lastOf.set(name, work);
-    return work;
+    this.#queues ??= new Map();
+    const queue = this.#queues.get(name);
+    if (queue) queue.waiting.push({ prepared, done });
+    else {
+      this.#queues.set(name, { waiting: [], next: 0 });
+      this.#post(name, { prepared, done });
+    }
   }
 
-  async #postWithin(span: SendSpan, prepared: PreparedSend): Promise<SendResult> {
-    try {
-      const value = await prepared(this.#invocation, { ...this.caller, trace: span.headers });
-      span.end();
-      return fulfilled(value);
-    } catch (reason) {
-      span.end({ reason });
-      return rejected(reason);
-    }
+  #post(name: string, { prepared, done }: Waiting): void {
+    prepared(this.#invocation, this.caller, (result) => {
+      const queue = this.#queues?.get(name) as Queue;
+      const next = queue.waiting[queue.next++];
+      if (next) this.#post(name, next);
+      else this.#queues?.delete(name);
+      done(result);
+    });
   }
 }
 
-const fulfilled = (value: SendReply): SendResult => ({ status: "fulfilled", value });
-const rejected = (reason: unknown): SendResult => ({ status: "rejected", reason });
+type OnSent = (names: readonly string[], results: SendResult[]) => void;
 
-function settledOf(names: readonly string[], results: SendResult[]): SendResult[] {
+interface Waiting {
+  prepared: PreparedSend;
+  done(result: SendResult): void;
+}
+
+// An index, for shift() of a long list moves all of it.
+interface Queue {
+  waiting: Waiting[];
+  next: number;
+}
+
+function failureOf(names: readonly string[], results: SendResult[]): SendError | undefined {
   const failures: string[] = [];
   let cause: unknown;
   for (const [index, result] of results.entries()) {
@@ -141,18 +180,35 @@ function settledOf(names: readonly string[], results: SendResult[]): SendResult[
     cause ??= result.reason;
     failures.push(`output "${names[index]}": ${messageOf(result.reason).replace(/\.$/, "")}`);
   }
-  if (failures.length === 0) return markSettled(results);
-  throw Object.assign(frameworkError("FF_SEND_FAILED", { failures }, { cause }), { results });
+  if (failures.length === 0) return undefined;
+  return Object.assign(frameworkError("FF_SEND_FAILED", { failures }, { cause }), { results });
 }
 
-const settledResults = new WeakSet<object>();
+const emptyResults = new WeakSet<object>();
 
-function markSettled(results: SendResult[]): SendResult[] {
-  settledResults.add(results);
+function markEmpty(results: SendResult[]): SendResult[] {
+  emptyResults.add(results);
   return results;
 }
 
 /** True for what `ctx.send` resolved to: returned by a function it counts as undefined, so that one-liners stay 204. */
 export function isSendResult(value: unknown): boolean {
-  return typeof value === "object" && value !== null && settledResults.has(value);
+  if (!Array.isArray(value)) return false;
+  return value.length === 0 ? emptyResults.has(value) : value.every(isResult);
+}
+
+// By its form: a mark on each would cost as much as the promise.
+function isResult(value: unknown): boolean {
+  if (!isRecord(value) || value.status !== "fulfilled" || !isRecord(value.value)) return false;
+  const { output, status, metadata } = value.value;
+  return typeof output === "string" && typeof status === "number" && isRecord(metadata);
+}
+
+// The headers of the send's own span go with the message.
+function within(span: SendSpan, prepared: PreparedSend): PreparedSend {
+  return (invocation, caller, done) =>
+    prepared(invocation, { ...caller, trace: span.headers }, (result) => {
+      span.end(result.status === "rejected" ? result : undefined);
+      done(result);
+    });
 }

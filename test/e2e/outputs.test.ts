@@ -18,15 +18,17 @@ async function setUp(
     answer = () => ({ status: 204 }),
     module = anyCode,
     env = {},
+    context = { outputs },
   }: {
     answer?: (call: AppCall) => AppReply | Promise<AppReply>;
     module?: string;
     env?: Record<string, string>;
+    context?: object;
   } = {},
 ) {
   const sidecar = await startApp(answer);
   t.after(() => sidecar.stop());
-  const beside = await startBeside(t, { module, port: sidecar.port, context: { outputs }, env });
+  const beside = await startBeside(t, { module, port: sidecar.port, context, env });
   const run = async (code: string, headers: Record<string, string> = {}) =>
     (await beside.post({ code }, headers)).json();
   return { sidecar, run, ...beside };
@@ -302,4 +304,43 @@ test("10,000 sends that nobody awaits are all done before the answer", async (t)
   assert.equal(reply.status, 204);
   await until(() => sidecar.calls.length >= 10_000, sidecar, "call", "all sends");
   assert.equal(sidecar.calls.length, 10_000);
+});
+
+test("without outputs a send resolves to an empty list, which counts as nothing", async (t) => {
+  const { post } = await setUp(t, {
+    module: "export const handle = async (ctx, { mine }) => (mine ? [] : ctx.send(1));",
+    context: {},
+  });
+
+  assert.equal((await post({})).status, 204);
+  assert.deepEqual((await post({ mine: true })).json(), []);
+});
+
+test("a send that fails does not keep the others from being awaited, and many calls at once cause no warning", async (t) => {
+  const last = deferred();
+  const { post, sidecar, framework } = await setUp(t, {
+    module: `export const handle = (ctx) => {
+      ctx.send("bad", "store");
+      for (let i = 0; i < 50; i++) ctx.state.get("k" + i).catch(() => undefined);
+      ctx.send("good", "bills");
+    };`,
+    answer: async ({ url }) => {
+      if (url.startsWith("/v1.0/bindings")) return { status: 500 };
+      if (url.startsWith("/v1.0/publish")) await last.promise;
+      return { status: 204 };
+    },
+    context: { outputs, states: { s: { componentName: "s", componentType: "state.redis" } } },
+  });
+  let isAnswered = false;
+  const reply = post(1).then((answer) => {
+    isAnswered = true;
+    return answer;
+  });
+  await until(() => sidecar.calls.length >= 52, sidecar, "call", "all calls");
+
+  assert.equal(isAnswered, false);
+  last.resolve();
+
+  assert.equal((await reply).status, 500);
+  assert.doesNotMatch(framework.stderr, /MaxListenersExceededWarning/);
 });

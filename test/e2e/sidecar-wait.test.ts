@@ -42,8 +42,7 @@ async function setUp(t: TestContext, module: string, env: Record<string, string>
   return { framework, deliver, startSidecar, port: first.port };
 }
 
-const relay =
-  "export const handle = (ctx, data) => { console.log(`called with ${data}`); return ctx.send(data); };";
+const relay = `export const handle = (ctx, data) => { console.log("called with", data); return ctx.send(data); };`;
 
 test("the function listens without a sidecar and says so every few seconds; a delivery waits for it with its send", async (t) => {
   const { framework, deliver, startSidecar, port } = await setUp(t, relay);

@@ -84,7 +84,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-async function reachable(port: number): Promise<void> {
+export async function reachable(port: number): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
     const socket = connect(port, "127.0.0.1");
@@ -96,5 +96,5 @@ async function reachable(port: number): Promise<void> {
     if (isOpen) return;
     await setTimeout(20);
   }
-  throw new Error(`mosquitto does not listen on ${port}`);
+  throw new Error(`nobody listens on ${port}`);
 }

@@ -68,7 +68,7 @@ export interface StateWrite {
   etag: string | undefined;
   /** True: without an etag the key must not exist. */
   firstWrite: boolean;
-  /** Seconds until it is gone; undefined = never, or what the component says. */
+  /** Seconds until it is gone; 0 = never, undefined = what the component says. */
   ttl: number | undefined;
 }
 

@@ -49,7 +49,7 @@ export const stateInMemory: ComponentType = {
         for (const { key, value, ttl } of writes) {
           if (value === undefined) items.delete(key);
           else {
-            const expires = ttl === undefined ? undefined : Date.now() + ttl * 1000;
+            const expires = ttl ? Date.now() + ttl * 1000 : undefined;
             items.set(key, { value, etag: randomUUID(), expires });
           }
         }

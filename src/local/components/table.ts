@@ -6,11 +6,13 @@ import { pubsubMqtt } from "./pubsub-mqtt";
 import { secretsLocalEnv } from "./secrets-local-env";
 import { secretsLocalFile } from "./secrets-local-file";
 import { stateInMemory } from "./state-in-memory";
+import { stateRedis } from "./state-redis";
 
 const componentTypes: readonly ComponentType[] = [
   bindingsMqtt,
   pubsubMqtt,
   stateInMemory,
+  stateRedis,
   secretsLocalFile,
   secretsLocalEnv,
 ];

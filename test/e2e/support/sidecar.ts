@@ -7,7 +7,7 @@ import { makeProject } from "../../support/project";
 import { startFramework } from "./framework";
 import { request } from "./http";
 
-export const anyPort = { port: 0, explicit: false, flag: "--port" };
+const anyPort = { port: 0, explicit: false, flag: "--port" };
 
 /** The local runtime with these components; no app behind it. */
 export async function startLocal(t: TestContext, components: Partial<ComponentSpec>[]): Promise<Runtime> {

@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parseCloudTrace, parseTraceparent } from "../../../src/core/trace";
+import {
+  parseCloudTrace,
+  parseTraceparent,
+  traceHeaders,
+  traceparentOfCloudTrace,
+} from "../../../src/core/trace";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -72,5 +77,36 @@ const cloud: [header: string, trace: object | undefined][] = [
 for (const [header, trace] of cloud) {
   test(`X-Cloud-Trace-Context ${header === "" ? "that is empty" : header}`, () => {
     assert.deepEqual(parseCloudTrace(header), trace);
+  });
+}
+
+const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const headers: [what: string, traceparent: unknown, tracestate: unknown, expected: object | undefined][] = [
+  ["both", parent, "a=1,b=2", { traceparent: parent, tracestate: "a=1,b=2" }],
+  ["no state", parent, undefined, { traceparent: parent }],
+  ["an empty state", parent, "", { traceparent: parent }],
+  ["a state that is no header", parent, "a=ü", { traceparent: parent }],
+  ["a state without a parent", undefined, "a=1", undefined],
+  ["a broken parent", "00-1-2-03", "a=1", undefined],
+  ["a parent that is no text", 5, undefined, undefined],
+];
+for (const [what, traceparent, tracestate, expected] of headers) {
+  test(`trace headers that go on: ${what}`, () => {
+    assert.deepEqual(traceHeaders(traceparent, tracestate), expected);
+  });
+}
+
+const cloudHeaders: [header: string, expected: string | undefined][] = [
+  ["0AF7651916cd43dd8448eb211c80319c/10;o=1", "00-0af7651916cd43dd8448eb211c80319c-000000000000000a-01"],
+  ["0af7651916cd43dd8448eb211c80319c/10", "00-0af7651916cd43dd8448eb211c80319c-000000000000000a-00"],
+  ["0af7651916cd43dd8448eb211c80319c/0", undefined],
+  ["0af7651916cd43dd8448eb211c80319c/99999999999999999999", undefined],
+  ["0af7651916cd43dd8448eb211c80319c/999999999999999999999999", undefined],
+  ["short/10", undefined],
+  ["", undefined],
+];
+for (const [header, expected] of cloudHeaders) {
+  test(`Google's trace header "${header}" in W3C's form is ${expected}`, () => {
+    assert.equal(traceparentOfCloudTrace(header), expected);
   });
 }
