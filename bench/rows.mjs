@@ -8,6 +8,7 @@ import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs"
 import { logged } from "./rows/logged.mjs";
 import { send } from "./rows/send.mjs";
 import { start } from "./rows/start.mjs";
+import { startAsync } from "./rows/start-async.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
 
@@ -59,6 +60,7 @@ import { topic } from "./rows/topic.mjs";
 export const rows = [
   hello,
   start,
+  startAsync,
   startTypescript,
   startTypescriptCold,
   echo,

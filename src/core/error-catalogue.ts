@@ -374,6 +374,11 @@ export const catalogue = {
     message: (d: { paths: string[] }) => `No Function is declared in ${listed(d.paths)}.`,
     hint: () => "A Function CR has apiVersion core.openfunction.io/v1beta1 or v1beta2, and kind Function.",
   },
+  FF_SUBSCRIPTION_RULE: {
+    message: (d: { match: string; why: string }) =>
+      `The routing rule "${d.match}" is not valid CEL, so it matches nothing: ${d.why}.`,
+    hint: () => 'For example event.type == "order.created".',
+  },
   FF_COMPONENT_UNKNOWN: {
     message: (d: { component: string; known: string[] }) =>
       `Nobody declares the component "${d.component}". Declared are ${listed(d.known)}.`,

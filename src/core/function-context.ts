@@ -11,6 +11,8 @@ export interface OpenFunctionComponent {
   /** Operation of an output binding, `create` where the platform says nothing else. */
   operation?: string;
   metadata?: Record<string, string>;
+  /** Of a topic input: the events it takes, as an expression in CEL over `event`. Default: all, or what others leave. */
+  match?: string;
   /** Of a topic input: where messages go that are dropped, or fail too often for the sidecar. */
   deadLetterTopic?: string;
   /** Of a topic input: the sidecar delivers many messages in one request. */

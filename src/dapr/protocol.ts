@@ -12,7 +12,9 @@ export type TopicStatus = "SUCCESS" | "RETRY" | "DROP";
 export interface Subscription {
   pubsubname: string;
   topic: string;
-  route: string;
+  /** Or `routes`. */
+  route?: string;
+  routes?: { rules: { match: string; path: string }[]; default?: string };
   metadata?: Record<string, string>;
   deadLetterTopic?: string;
   bulkSubscribe?: BulkSubscribe;
@@ -20,10 +22,11 @@ export interface Subscription {
 
 /**
  * The path on which a topic is delivered: every byte of a name outside A-Z a-z 0-9 - becomes `_` and two hex digits,
- * so that no two topics share a path.
+ * so that no two topics share a path. An input that takes a part of the topic has one below it.
  */
-export function announcedRoute(pubsub: string, topic: string): string {
-  return `/dapr/events/${escapeName(pubsub)}/${escapeName(topic)}`;
+export function announcedRoute(pubsub: string, topic: string, input?: string): string {
+  const path = `/dapr/events/${escapeName(pubsub)}/${escapeName(topic)}`;
+  return input === undefined ? path : `${path}/${escapeName(input)}`;
 }
 
 function escapeName(name: string): string {
@@ -56,7 +59,7 @@ function unwrap(value: unknown): DeliveredEvent {
  */
 export function unwrapTraced(delivered: DeliveredEvent): DeliveredEvent {
   const { event, data } = delivered;
-  const isOuter = isTraced(event);
+  const isOuter = event !== undefined && isTraced(event);
   if (!isOuter && !isTraced(data)) return delivered;
   const inner = isOuter ? data : dataOf(data as Record<string, unknown>);
   const value = typeof inner === "string" ? guessData(Buffer.from(inner), { json: true }) : inner;

@@ -3,7 +3,6 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { type FrameworkError, frameworkError, isFrameworkError } from "../core/errors";
-import { readRetryRule, retryExample } from "../core/retry-rule";
 import { componentTypeOf } from "../local/components/table";
 import { contextOf, contextV1beta2Of } from "../manifest/context-of";
 import type {
@@ -56,7 +55,7 @@ function planFunction(
   cwd: string,
   problems: FrameworkError[],
 ): FunctionPlan {
-  const { name, namespace, runtime, params, inputs, outputs, states } = manifest;
+  const { name, namespace, runtime, params, inputs, outputs, states, retry } = manifest;
   const appId = `${name}-${namespace}`;
   const known = visibleComponents(manifest, shared, appId);
   for (const use of inputs) checkUse(use, known, problems);
@@ -70,7 +69,6 @@ function planFunction(
     );
   }
   checkSignature(manifest, problems);
-  const retry = retryOf(manifest, problems);
   const v1beta2 = contextV1beta2Of(manifest, known);
   const components = [...known.values()]; // as on the platform: also those that only ctx.dapr() may use
   for (const component of components) checkComponent(component, appId, problems);
@@ -81,9 +79,9 @@ function planFunction(
     folder: folderOf(manifest, cwd),
     env: {
       ...(retry !== undefined && { FUNC_RETRY: retry }),
-      ...params,
       FUNC_CONTEXT: JSON.stringify(contextOf(manifest, known)),
       FUNC_CONTEXT_V1BETA2: v1beta2 ? JSON.stringify(v1beta2) : "", // that of the shell is of another function
+      ...params, // as on the platform they win
     },
     components,
     isAsync: runtime === "Async",
@@ -152,20 +150,6 @@ function checkSignature({ params, placeOf }: FunctionManifest, problems: Framewo
   const path = ["spec", "serving", "params", "FUNCTION_SIGNATURE_TYPE"];
   const why = `must be one of ${known.join(", ")}, not "${signature}"`;
   problems.push(frameworkError("FF_MANIFEST_FIELD", { path: path.join("."), why }, { place: placeOf(path) }));
-}
-
-const retryAnnotation = "functions.openfunction.io/retry";
-
-function retryOf({ annotations, place }: FunctionManifest, problems: FrameworkError[]): string | undefined {
-  const text = annotations[retryAnnotation];
-  if (!text) return undefined;
-  const read = readRetryRule(text);
-  if ("rule" in read) return text;
-  const why = `must be JSON such as ${retryExample}: ${read.problems.join("; ")}`;
-  problems.push(
-    frameworkError("FF_MANIFEST_FIELD", { path: `the annotation ${retryAnnotation}`, why }, { place }),
-  );
-  return undefined;
 }
 
 // Opened once to have its metadata checked; nothing is connected by that.

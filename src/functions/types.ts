@@ -8,7 +8,13 @@ import type { Logger } from "../core/log";
 import type { TraceContext } from "../core/trace";
 import type { Secrets, State } from "./state-types";
 
-export type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
+export type {
+  BulkSubscribe,
+  FunctionContext,
+  OpenFunctionComponent,
+  OpenFunctionState,
+  PluginsTracing,
+} from "../core/function-context";
 export type * from "./state-types";
 
 /** Express's request, plus what belongs to the invocation. */

@@ -5,11 +5,14 @@ import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
 import type { BulkRule } from "./bulk";
+import type { RoutingRule } from "./routing";
 
 export interface AppSubscription {
   pubsubname: string;
   topic: string;
-  route: string;
+  /** Where rules send nothing; undefined: such an event is done without the app. */
+  route: string | undefined;
+  rules: RoutingRule[];
   metadata: Record<string, string>;
   deadLetterTopic: string | undefined;
   /** Undefined: one message a request. */
@@ -119,8 +122,10 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry) => {
     const { pubsubname, topic, route, routes, metadata, deadLetterTopic, bulkSubscribe } = entry ?? {};
-    const path = route ?? routes?.default;
-    if (typeof pubsubname !== "string" || typeof topic !== "string" || typeof path !== "string") {
+    const path = routes ? routes.default : route;
+    const rules = readRules(routes?.rules);
+    const isRouted = typeof path === "string" ? path !== "" : rules.length > 0;
+    if (typeof pubsubname !== "string" || typeof topic !== "string" || !isRouted) {
       log.warn(`A subscription without pubsubname, topic or route is skipped: ${JSON.stringify(entry)}`);
       return [];
     }
@@ -128,7 +133,8 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
       {
         pubsubname,
         topic,
-        route: path.startsWith("/") ? path : `/${path}`,
+        route: typeof path === "string" && path !== "" ? withSlash(path) : undefined,
+        rules,
         metadata: metadata ?? {},
         deadLetterTopic:
           typeof deadLetterTopic === "string" && deadLetterTopic !== "" ? deadLetterTopic : undefined,
@@ -136,6 +142,18 @@ function readSubscriptions(body: Buffer): AppSubscription[] {
       },
     ];
   });
+}
+
+function readRules(rules: unknown): RoutingRule[] {
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((rule) => {
+    const { match = "", path } = rule ?? {};
+    return typeof path === "string" && path !== "" ? [{ match: String(match), path: withSlash(path) }] : [];
+  });
+}
+
+function withSlash(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 // Dapr: 0 means the default.

@@ -13,7 +13,7 @@ import { readEvent } from "../dapr/protocol";
 import { createApi } from "./api";
 import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
 import { bindingPath, directionOf } from "./binding-metadata";
-import { createBulk } from "./bulk";
+import { type BulkRule, createBulk, type Gather } from "./bulk";
 import type {
   BindingComponent,
   ComponentEnvironment,
@@ -24,6 +24,7 @@ import type {
 } from "./components/component";
 import { componentTypeOf } from "./components/table";
 import { createDelivery, keepBackoff } from "./delivery";
+import { createRouting } from "./routing";
 
 export interface RuntimeOptions {
   /** Name of the function, for the news. */
@@ -84,31 +85,34 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
 
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
-    const { topic, route, metadata, deadLetterTopic, bulk } = subscription;
+    const { topic, route, rules, metadata, deadLetterTopic, bulk } = subscription;
     const isRaw = isTrueWord(metadataValue(metadata, "rawPayload"));
-    const gather =
-      bulk &&
-      createBulk({
-        ...bulk,
-        pubsub: component.name,
-        topic,
-        post: async (body) => app.channel().deliverBulk(route, body, { pubsubname: component.name }),
-      });
+    const pathOf = await createRouting(rules, route);
+    // Events of different paths are never in one bulk.
+    const gatherers = new Map<string, Gather>();
+    const gathererOf = (path: string, rule: BulkRule) => {
+      const post = async (body: Buffer) =>
+        app.channel().deliverBulk(path, body, { pubsubname: component.name });
+      const gather = gatherers.get(path) ?? createBulk({ ...rule, pubsub: component.name, topic, post });
+      gatherers.set(path, gather);
+      return gather;
+    };
     const handle: MessageHandler = (message) => {
       const raw = isRaw ? wrapRaw(component.name, message.topic, message.payload) : undefined;
       const body = raw ? Buffer.from(JSON.stringify(raw)) : message.payload;
       const event = raw ?? readEvent(body);
       const headers = { ...message.metadata, pubsubname: component.name };
-      const post = () =>
-        gather
-          ? gather({ ...bulkEvent(message.payload, isRaw), metadata: message.metadata })
-          : app.channel().deliverEvent(route, body, headers);
+      const path = pathOf(event);
+      const post = (to: string) =>
+        bulk
+          ? gathererOf(to, bulk)({ ...bulkEvent(message.payload, isRaw), metadata: message.metadata })
+          : app.channel().deliverEvent(to, body, headers);
       return deliver({
         id: typeof event?.id === "string" ? event.id : randomUUID(),
         component: component.name,
         topic: message.topic,
-        // Its sender gave it a time to live: when that is over it is dropped, the app is not called.
-        attempt: async () => (event && isExpired(event) ? "DROP" : post()),
+        // No path is meant by it, or the time to live that its sender gave it is over: the app is not called.
+        attempt: async () => (path === undefined || (event && isExpired(event)) ? "DROP" : post(path)),
         onDrop:
           deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
       });
@@ -219,7 +223,8 @@ function bulkEvent(payload: Buffer, isRaw: boolean): { event: unknown; contentTy
 function describeSubscription(subscription: AppSubscription | true) {
   if (subscription === true) return [];
   const { pubsubname, topic, route, metadata, deadLetterTopic = "" } = subscription;
-  return [{ pubsubname, topic, rules: [{ path: route }], metadata, deadLetterTopic, type: "PROGRAMMATIC" }];
+  const rules = [...subscription.rules, ...(route === undefined ? [] : [{ path: route }])];
+  return [{ pubsubname, topic, rules, metadata, deadLetterTopic, type: "PROGRAMMATIC" }];
 }
 
 // The app now, and who waits for one.

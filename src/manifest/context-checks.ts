@@ -121,18 +121,41 @@ export function checkTracing(value: unknown, path: string, problems: string[]): 
   checkTexts(baggage, `${path}.baggage`, problems);
 }
 
-// Two inputs on one topic, or on one binding, would share a path: only one of them could ever be called.
+/**
+ * Two inputs on one binding, or on all of one topic, would share a path: only one of them could ever be called. Inputs
+ * with `match` share a topic, and what is said of its subscription.
+ */
 export function checkRepeatedInputs(
   inputs: Iterable<readonly [path: string, component: Partial<OpenFunctionComponent>]>,
   problems: string[],
 ): void {
-  const seen = new Map<string, string>();
-  for (const [path, { componentName, componentType, uri }] of inputs) {
+  const seen = new Map<string, { path: string; component: Partial<OpenFunctionComponent> }>();
+  for (const [path, component] of inputs) {
+    const { componentName, componentType, uri, match } = component;
     const isTopic = String(componentType).startsWith("pubsub");
     const source = isTopic ? `topic "${uri}" of "${componentName}"` : `binding "${componentName}"`;
-    const first = seen.get(source);
-    if (first === undefined) seen.set(source, path);
-    else problems.push(`${path} reads the same ${source} as ${first}`);
+    const key = match ? `${source} where ${match}` : source;
+    const first = seen.get(key);
+    if (first) problems.push(`${path} reads the same ${source} as ${first.path}`);
+    const sharing = [...seen.values()].find(
+      (other) => isTopic && other.component.componentName === componentName && other.component.uri === uri,
+    );
+    if (sharing) checkShared(path, component, sharing, problems);
+    seen.set(key, { path, component });
+  }
+}
+
+// There is one subscription for all of them.
+function checkShared(
+  path: string,
+  component: Partial<OpenFunctionComponent>,
+  other: { path: string; component: Partial<OpenFunctionComponent> },
+  problems: string[],
+): void {
+  for (const field of ["metadata", "deadLetterTopic", "bulkSubscribe"] as const) {
+    const [one, two] = [component[field], other.component[field]];
+    if (!isAbsent(one) && !isAbsent(two) && JSON.stringify(one) !== JSON.stringify(two))
+      problems.push(`${path}.${field} differs from that of ${other.path}, which reads the same topic`);
   }
 }
 

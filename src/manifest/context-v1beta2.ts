@@ -76,6 +76,8 @@ function readTriggers(value: unknown, problems: string[]): ContextV1beta2["trigg
     const isNamed = checkText(trigger, "name", problems, { path });
     for (const field of ["type", "topic", "inputName"])
       checkText(trigger, field, problems, { path, optional: true });
+    if (trigger.type && !/^(bindings|pubsub)\../.test(String(trigger.type)))
+      problems.push(`${path}.type must begin with "bindings.", "pubsub.", not be ${describe(trigger.type)}`);
     if (!isNamed) return;
     const { name, topic, inputName } = trigger;
     const component = {

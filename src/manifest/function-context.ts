@@ -110,7 +110,7 @@ function checkInput(input: Fields, path: string, isTopic: boolean, problems: str
   const { deadLetterTopic, bulkSubscribe, uri } = input;
   const metadata = isRecord(input.metadata) ? input.metadata : {};
   if (!isTopic) {
-    for (const field of ["deadLetterTopic", "bulkSubscribe"])
+    for (const field of ["deadLetterTopic", "bulkSubscribe", "match"])
       if (!isAbsent(input[field])) problems.push(`${path}.${field} is for topics, and this is a binding`);
     checkDirection(metadata, path, problems);
     return;
@@ -121,6 +121,7 @@ function checkInput(input: Fields, path: string, isTopic: boolean, problems: str
     deadLetterTopic === uri
   )
     problems.push(`${path}.deadLetterTopic must be another topic than uri`);
+  checkText(input, "match", problems, { path, optional: true });
   const raw = metadata.rawPayload;
   if (typeof raw === "string" && !/^(true|t|1|false|f|0)$/i.test(raw))
     problems.push(`${path}.metadata.rawPayload must be "true" or "false", not ${describe(raw)}`);

@@ -1,6 +1,7 @@
 /** Function CRs of core.openfunction.io/v1beta1. */
 import type { Path, SourceDocument } from "../core/document";
 import type { FrameworkError } from "../core/errors";
+import { readAnnotations } from "./annotations";
 import { type ComponentSources, readComponent } from "./component";
 import { FieldReader } from "./fields";
 import type {
@@ -10,7 +11,6 @@ import type {
   ManifestOutput,
   ManifestState,
 } from "./normal-form";
-import { readPluginAnnotation } from "./plugin-annotation";
 
 export function readFunctionV1beta1(
   document: SourceDocument,
@@ -18,15 +18,13 @@ export function readFunctionV1beta1(
   sources: ComponentSources,
 ): FunctionManifest {
   const reader = new FieldReader(document, problems);
-  const annotations = readAnnotations(reader);
   return {
     name: readName(reader),
     namespace: reader.text(["metadata", "namespace"]) || "default",
     version: reader.text(["spec", "version"]) ?? "latest",
     runtime: readRuntime(reader),
     params: readParams(reader),
-    annotations,
-    plugins: readPluginAnnotation(reader, annotations),
+    ...readAnnotations(reader),
     notices: [],
     inputs: readUses(reader, "inputs"),
     outputs: readOutputs(reader),
@@ -39,13 +37,6 @@ export function readFunctionV1beta1(
     sourceSubPath: reader.text(["spec", "build", "srcRepo", "sourceSubPath"]),
     place: reader.place(["kind"]),
     placeOf: document.placeOf,
-  };
-}
-
-export function readAnnotations(reader: FieldReader): Record<string, string> {
-  return {
-    ...reader.texts(["metadata", "annotations"]),
-    ...reader.texts(["spec", "serving", "annotations"]),
   };
 }
 

@@ -1,11 +1,11 @@
 /** Function CRs of core.openfunction.io/v1beta2. */
 import type { Path, SourceDocument } from "../core/document";
 import type { FrameworkError } from "../core/errors";
+import { readAnnotations } from "./annotations";
 import type { ComponentSources } from "./component";
 import { FieldReader } from "./fields";
-import { readAnnotations, readComponents, readName, readParams, readStates } from "./function-v1beta1";
+import { readComponents, readName, readParams, readStates } from "./function-v1beta1";
 import type { FunctionManifest, ManifestInput, ManifestOutput, ManifestPlugins } from "./normal-form";
-import { readPluginAnnotation } from "./plugin-annotation";
 
 export function readFunctionV1beta2(
   document: SourceDocument,
@@ -15,7 +15,6 @@ export function readFunctionV1beta2(
   const reader = new FieldReader(document, problems);
   if (reader.get(serving) === undefined) reader.problem(serving, "is missing: there is nothing to run");
   const name = readName(reader);
-  const annotations = readAnnotations(reader);
   const inputs = readUses(reader, ["triggers", "dapr"], { below: [], alias: "inputName" });
   const outputs = readUses(reader, ["outputs"], { below: ["dapr"], alias: "outputName" });
   checkHttp(reader);
@@ -26,7 +25,7 @@ export function readFunctionV1beta2(
     // As the platform has it: an http trigger besides changes nothing.
     runtime: inputs.length > 0 ? "Async" : "Knative",
     params: readParams(reader),
-    annotations,
+    ...readAnnotations(reader),
     inputs,
     outputs: outputs.map((use, index) => readOutput(reader, use, [...serving, "outputs", index, "dapr"])),
     states: readStates(reader),
@@ -35,7 +34,6 @@ export function readFunctionV1beta2(
       ...readComponents(reader, "pubsub", sources),
       ...readComponents(reader, "states", sources, ["spec"]),
     ],
-    plugins: readPluginAnnotation(reader, annotations),
     v1beta2: {
       readable: readUses(reader, ["triggers", "inputs"], { below: ["dapr"] }),
       hooks: readHooks(reader),

@@ -15,6 +15,8 @@ export interface FunctionManifest {
   components: ComponentDeclaration[];
   /** Plugins to run before and after every call; undefined: nothing is said. */
   plugins: ManifestPlugins;
+  /** `--retry` of the function, checked; undefined: nothing is said. */
+  retry: string | undefined;
   /** What only v1beta2 has. */
   v1beta2?: {
     /** Sources that can be read and feed nothing. */

@@ -38,6 +38,8 @@ export interface Delivery {
   /** The status that an outcome is answered with, for the news. */
   statusOf(word: Answer["word"]): number;
   answer(answer: Answer): void;
+  /** The function is not called again: what it was given need not be kept while the answer is held back. */
+  release(): void;
 }
 
 export type Answer =
@@ -206,6 +208,7 @@ class Run implements CallEnd {
 
   /** Answers after a while, so that the message does not come back at once. */
   #hold(ms: number, answer: Answer): void {
+    this.#delivery.release();
     const send = () => this.#delivery.answer(answer);
     if (!this.#shared.pauses.pause(ms, send)) send();
   }

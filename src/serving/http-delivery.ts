@@ -19,9 +19,11 @@ export interface Received {
 /** dapr-proxy looks at its clock after every failure, and gives up when this has passed since the first. */
 const proxyPatience = 60_000; // ms
 
+const longestId = 256; // it is remembered after a failure, and stands in log lines
+
 export class HttpDelivery implements Delivery {
-  readonly data: unknown;
-  readonly origin: Origin;
+  data: unknown;
+  origin: Origin;
   readonly id: string | undefined;
   protected readonly route: Route;
   protected readonly target: Target;
@@ -38,7 +40,7 @@ export class HttpDelivery implements Delivery {
     this.route = route;
     this.#res = res;
     this.data = data;
-    this.id = typeof event?.id === "string" ? event.id : undefined;
+    this.id = typeof event?.id === "string" ? event.id.slice(0, longestId) : undefined;
     const input = new Input(route, req, metadata);
     this.origin = { input, event: event as CloudEvent | undefined, rawBody };
   }
@@ -66,6 +68,11 @@ export class HttpDelivery implements Delivery {
 
   onGone(listener: () => void): void {
     this.#res.once("close", listener);
+  }
+
+  release(): void {
+    this.data = undefined;
+    this.origin = {};
   }
 
   statusOf(word: Answer["word"]): number {

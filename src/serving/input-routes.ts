@@ -37,11 +37,17 @@ export function routesOf({ inputs }: FunctionContext): RouteTable {
       continue;
     }
     const topic = { name, component, trigger: `topic:${componentName}/${uri}` } as const;
-    add(announcedRoute(componentName, uri), { caller: "announced", ...topic });
+    add(announcedPath(name, component), { caller: "announced", ...topic });
+    const key = topicKey(componentName, uri);
+    // Who posts to these knows no rules: the input that takes all comes first.
+    if (byTopic.has(key) && component.match) continue;
+    byTopic.set(key, { caller: "topic", ...topic });
+  }
+  for (const topic of byTopic.values()) {
+    const { componentName, uri = "" } = topic.component;
     // Subscriptions written by hand for the upstream framework use its form.
-    add(`/${componentName}--${uri}--default`.toLowerCase(), { caller: "announced", ...topic });
-    add(`/${uri}`, { caller: "topic", ...topic });
-    byTopic.set(topicKey(componentName, uri), { caller: "topic", ...topic });
+    add(`/${componentName}--${uri}--default`.toLowerCase(), { ...topic, caller: "announced" });
+    add(`/${uri}`, topic);
   }
   return { byPath, byTopic };
 }
@@ -70,18 +76,40 @@ export function findRoutes({ byPath }: RouteTable, path: string): readonly Route
   return byPath.get(path) ?? byPath.get(decodePercent(path));
 }
 
-/** What `GET /dapr/subscribe` answers. */
+function announcedPath(name: string, { componentName, uri = "", match }: OpenFunctionComponent): string {
+  return announcedRoute(componentName, uri, match ? name : undefined);
+}
+
+/** What `GET /dapr/subscribe` answers: one entry a topic, whatever number of inputs share it. */
 export function subscriptionsOf({ inputs }: FunctionContext): Subscription[] {
-  return triggersOf(inputs)
-    .filter(([, component]) => !isBinding(component))
-    .map(([, { componentName, uri = "", metadata, deadLetterTopic, bulkSubscribe }]) => ({
-      pubsubname: componentName,
-      topic: uri,
-      route: announcedRoute(componentName, uri),
-      ...(metadata && { metadata }),
-      ...(deadLetterTopic && { deadLetterTopic }),
-      ...(bulkSubscribe?.enabled && { bulkSubscribe }),
-    }));
+  const topics = new Map<string, [string, OpenFunctionComponent][]>();
+  for (const [name, component] of triggersOf(inputs)) {
+    if (isBinding(component)) continue;
+    const key = topicKey(component.componentName, component.uri);
+    topics.set(key, [...(topics.get(key) ?? []), [name, component]]);
+  }
+  return [...topics.values()].map(subscriptionOf);
+}
+
+function subscriptionOf(sharing: [string, OpenFunctionComponent][]): Subscription {
+  const rules = sharing.flatMap(([name, component]) =>
+    component.match ? [{ match: component.match, path: announcedPath(name, component) }] : [],
+  );
+  const rest = sharing.find(([, { match }]) => !match);
+  const route = rest && announcedPath(...rest);
+  const { componentName, uri = "" } = (sharing[0] as [string, OpenFunctionComponent])[1];
+  const { metadata, deadLetterTopic, bulkSubscribe }: Partial<OpenFunctionComponent> = Object.assign(
+    {},
+    ...sharing.map(([, component]) => component),
+  );
+  return {
+    pubsubname: componentName,
+    topic: uri,
+    ...(rules.length === 0 ? { route } : { routes: { rules, ...(route && { default: route }) } }),
+    ...(metadata && { metadata }),
+    ...(deadLetterTopic && { deadLetterTopic }),
+    ...(bulkSubscribe?.enabled && { bulkSubscribe }),
+  } as Subscription;
 }
 
 /**
@@ -94,13 +122,15 @@ export function chooseTopic(
   event: Record<string, unknown> | undefined,
   header: string | string[] | undefined,
 ): Route {
-  const [first] = candidates as [Route];
-  if (first.caller === "announced") return first;
   const pubsub = event?.pubsubname ?? header;
   const own = byTopic.get(topicKey(pubsub, event?.topic));
   if (own) return own;
   const topics = candidates.filter(({ caller }) => caller !== "binding");
-  return topics.find(({ component }) => component.componentName === pubsub) ?? topics[0] ?? first;
+  return (
+    topics.find(({ component }) => component.componentName === pubsub) ??
+    topics[0] ??
+    (candidates[0] as Route)
+  );
 }
 
 const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;

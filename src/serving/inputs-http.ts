@@ -14,7 +14,7 @@ import { readBody } from "./body";
 import { bulkDeliveries } from "./bulk-delivery";
 import { createDeliveries, type DeliveriesOptions } from "./delivery";
 import { HttpDelivery } from "./http-delivery";
-import { replyBytes, replyUnfinished } from "./input-replies";
+import { replyBytes, replyOutcome, replyUnfinished } from "./input-replies";
 import {
   chooseTopic,
   findRoutes,
@@ -57,15 +57,17 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
     res: ServerResponse,
     bytes: Buffer,
   ): void {
-    const { type } = parseContentType(req.headers["content-type"]);
-    const binding = candidates.find(({ caller }) => caller === "binding");
-    if (binding && type !== "application/cloudevents+json") return receiveBinding(binding, req, res, bytes);
+    const [first] = candidates as [Route, ...Route[]];
+    const binding = first.caller === "announced" ? undefined : bindingOf(candidates);
+    if (binding && !isEvent(req)) return receiveBinding(binding, req, res, bytes);
     const delivered = readEnvelope(bytes);
-    const route = chooseTopic(routes, candidates, delivered.event, req.headers.pubsubname);
+    const { event, data } = delivered;
+    const route =
+      first.caller === "announced" ? first : chooseTopic(routes, candidates, event, req.headers.pubsubname);
     if (route.caller === "binding") return receiveBinding(route, req, res, bytes);
-    const entries = delivered.event ? undefined : readBulk(delivered.data);
+    const entries = event ? undefined : readBulk(data);
     if (entries) for (const one of bulkDeliveries(target, route, { req, res }, entries)) deliver(one);
-    else deliver(new HttpDelivery(target, route, { req, res }, { ...delivered, rawBody: bytes }));
+    else deliver(new HttpDelivery(target, route, { req, res }, { data, event, rawBody: bytes }));
   }
 
   // Dapr says application/json of every binding message, so the header is a hint and the bytes decide.
@@ -105,6 +107,14 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
   return { handle, stop, giveUp };
 }
 
+function bindingOf(candidates: readonly Route[]): Route | undefined {
+  return candidates.find(({ caller }) => caller === "binding");
+}
+
+function isEvent({ headers }: IncomingMessage): boolean {
+  return parseContentType(headers["content-type"]).type === "application/cloudevents+json";
+}
+
 // daprd 1.18: a retry policy that repeats a binding after a refused connection sends an empty chunked body, and an app
 // that says 200 has acknowledged a message it never saw. Of cron empty is all there is.
 function isLost({ component }: Route, { headers }: IncomingMessage): boolean {
@@ -112,10 +122,10 @@ function isLost({ component }: Route, { headers }: IncomingMessage): boolean {
   return isChunked && component.componentType.toLowerCase() !== "bindings.cron";
 }
 
-function refuseLost(res: ServerResponse, { component }: Route): void {
-  const err = frameworkError("FF_DELIVERY_BODY_LOST", { binding: component.componentName });
-  log.warn(`${err.code} ${err.message}`);
-  refuse(res, err);
+function refuseLost(res: ServerResponse, route: Route): void {
+  const error = frameworkError("FF_DELIVERY_BODY_LOST", { binding: route.component.componentName });
+  log.warn(`${error.code} ${error.message}`);
+  replyOutcome(res, { word: "retry", error }, { route, production: false });
 }
 
 function refuseRoute(res: ServerResponse, method: string, path: string, { byPath }: RouteTable): void {

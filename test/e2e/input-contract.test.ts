@@ -85,6 +85,58 @@ test("the subscriptions say all that the context says of a topic", async (t) => 
   ]);
 });
 
+test("inputs with a rule share a topic: one subscription, a path for each, and the bare topic for the rest", async (t) => {
+  const stream = { componentName: "stream", componentType: "pubsub.redis", uri: "orders" };
+  const { url, lines } = await start(t, {
+    inputs: {
+      "created/eu": { ...stream, match: 'event.type == "created"', deadLetterTopic: "dead" },
+      rest: stream,
+      cancelled: { ...stream, match: 'event.type == "cancelled"' },
+      alone: { ...stream, uri: "alone", match: "event.data.n > 1" },
+    },
+  });
+  const path = announcedRoute("stream", "orders");
+
+  const subscriptions = (await request(`${url}/dapr/subscribe`)).json();
+  for (const to of [
+    `${path}/created_2feu`,
+    `${path}/cancelled`,
+    path,
+    "/orders",
+    `${announcedRoute("stream", "alone")}/alone`,
+    "/alone",
+  ])
+    await postJson(
+      url + to,
+      event(to, { pubsubname: "stream", topic: to.includes("alone") ? "alone" : "orders" }),
+      eventType,
+    );
+
+  assert.deepEqual(subscriptions, [
+    {
+      pubsubname: "stream",
+      topic: "orders",
+      routes: {
+        rules: [
+          { match: 'event.type == "created"', path: `${path}/created_2feu` },
+          { match: 'event.type == "cancelled"', path: `${path}/cancelled` },
+        ],
+        default: path,
+      },
+      deadLetterTopic: "dead",
+    },
+    {
+      pubsubname: "stream",
+      topic: "alone",
+      routes: { rules: [{ match: "event.data.n > 1", path: `${announcedRoute("stream", "alone")}/alone` }] },
+    },
+  ]);
+  assert.deepEqual(
+    (await lines(6)).map(({ input }) => input),
+    ["created/eu", "cancelled", "rest", "rest", "alone", "alone"],
+  );
+});
+
 const bulk = (entries: unknown[]) => ({
   id: "b",
   type: "com.dapr.event.sent.bulk",

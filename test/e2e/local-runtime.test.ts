@@ -155,6 +155,212 @@ describe("the local runtime", { skip: withoutMosquitto }, () => {
     assert.equal(JSON.parse(letters.received[0]?.text ?? "").id, "x");
   });
 
+  test("a bulk subscription gathers messages, and each is done by its own status", async () => {
+    const letters = await connectOutside(broker.url, ["bulk-letters"]);
+    const event = (id: string) => JSON.stringify({ specversion: "1.0", id, type: "t", source: "s", data: 1 });
+    interface Entry {
+      entryId: string;
+      event: { id: string } | string;
+      contentType: string;
+    }
+    const entries: Entry[] = [];
+    const bulkSubscribe = { enabled: true, maxMessagesCount: 2, maxAwaitDurationMs: 600_000 };
+    /** Undefined: the entry is left out, which counts as RETRY. */
+    const wordOf = ({ event: given }: Entry) => {
+      if (typeof given === "string") return "SUCCESS";
+      const isFirst = entries.filter((one) => (one.event as { id?: string }).id === given.id).length === 1;
+      if (given.id === "never") return "DROP";
+      if (given.id === "left-out" && isFirst) return undefined;
+      return given.id === "again" && isFirst ? "RETRY" : "SUCCESS";
+    };
+    const { app } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url, body }) => {
+        if (url === "/dapr/subscribe")
+          return { body: [{ ...subscribeTo("bulky")[0], deadLetterTopic: "bulk-letters", bulkSubscribe }] };
+        if (url !== "/events") return undefined;
+        const batch: Entry[] = JSON.parse(body).entries;
+        entries.push(...batch);
+        const statuses = batch.map((one) => ({ entryId: one.entryId, status: wordOf(one) }));
+        return { body: { statuses: statuses.filter(({ status }) => status !== undefined) } };
+      },
+    );
+    await subscribed();
+
+    await publishFromOutside("bulky", [event("again"), event("never"), "no JSON", event("left-out")]);
+    await letters.count(1);
+    await until(() => recorder.sent("puback").length === 4, recorder, "packet", "all acknowledgements");
+    await tearDown();
+    await letters.stop();
+
+    assert.deepEqual(
+      entries.map((one) => [
+        typeof one.event === "string" ? Buffer.from(one.event, "base64").toString() : one.event.id,
+        one.contentType,
+      ]),
+      [
+        ["again", "application/cloudevents+json"],
+        ["never", "application/cloudevents+json"],
+        ["no JSON", "application/octet-stream"],
+        ["left-out", "application/cloudevents+json"],
+        ...entries
+          .slice(4)
+          .map(({ event: given }) => [(given as { id: string }).id, "application/cloudevents+json"]),
+      ],
+    );
+    assert.deepEqual(
+      entries
+        .slice(4)
+        .map((one) => (one.event as { id: string }).id)
+        .sort(),
+      ["again", "left-out"],
+    );
+    const bulks = app.callsTo("POST", "/events").map(({ body }) => JSON.parse(body));
+    assert.deepEqual(
+      bulks.map(({ entries: batch }) => batch.length),
+      [2, 2, 2],
+    );
+    const { topic, pubsubname, type } = bulks[0];
+    assert.deepEqual([topic, pubsubname, type], ["bulky", "stream", "com.dapr.event.sent.bulk"]);
+    assert.equal(JSON.parse(letters.received[0]?.text ?? "").id, "never");
+  });
+
+  test("a bulk that is answered by an error, or by no list, is tried again whole; a raw one holds the bytes", async () => {
+    const answers: AppReply[] = [{ status: 500 }, { body: "odd" }, { status: 404 }];
+    const { app } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url, body }) => {
+        const bulkSubscribe = { enabled: true, maxAwaitDurationMs: 10 };
+        if (url === "/dapr/subscribe")
+          return {
+            body: [{ ...subscribeTo("rawbulk")[0], metadata: { rawPayload: "true" }, bulkSubscribe }],
+          };
+        if (url !== "/events") return undefined;
+        const [{ entryId }] = JSON.parse(body).entries;
+        return answers.shift() ?? { body: { statuses: [{ entryId, status: "SUCCESS" }] } };
+      },
+    );
+    await subscribed();
+
+    await publishFromOutside("rawbulk", ['{"a":1}']);
+    await until(() => recorder.sent("puback").length === 1, recorder, "packet", "the acknowledgement");
+    await tearDown();
+
+    const bodies = app.callsTo("POST", "/events").map(({ body }) => JSON.parse(body).entries[0]);
+    assert.equal(bodies.length, 4);
+    for (const { event, contentType } of bodies) {
+      assert.equal(Buffer.from(event, "base64").toString(), '{"a":1}');
+      assert.equal(contentType, "application/octet-stream");
+    }
+  });
+
+  test("rules choose the path of an event, and what no path is meant by goes to the dead letter topic", async () => {
+    const letters = await connectOutside(broker.url, ["unrouted"]);
+    const event = (id: string, more: object) =>
+      JSON.stringify({ specversion: "1.0", id, type: "t", source: "s", ...more });
+    const rules = [
+      { match: 'event.type == "created" && event.data.n > 1', path: "large" },
+      { match: "event.type == ", path: "/broken" },
+      { match: 'event.type == "created"', path: "/created" },
+    ];
+    const withDefault = { ...subscribeTo("routed")[0], routes: { rules: rules, default: "/rest" } };
+    const routes = { rules: rules.slice(0, 1) };
+    const without = { pubsubname: "stream", topic: "partly", routes, deadLetterTopic: "unrouted" };
+    const { app, runtime } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url }) => (url === "/dapr/subscribe" ? { body: [withDefault, without] } : { status: 200 }),
+    );
+    await subscribed(2);
+
+    await publishFromOutside("routed", [
+      event("1", { type: "created", data: { n: 2 } }),
+      event("2", { type: "created", data: { n: 1 } }),
+      event("3", { type: "created" }),
+      event("4", {}),
+      "no JSON",
+    ]);
+    await publishFromOutside("partly", [event("5", { type: "created", data: { n: 3 } }), event("6", {})]);
+    await letters.count(1);
+    await until(() => recorder.sent("puback").length === 7, recorder, "packet", "all acknowledgements");
+    const asked = await fetch(`http://127.0.0.1:${runtime.port}/v1.0/metadata`);
+    const { subscriptions } = (await asked.json()) as { subscriptions: { rules: { path: string }[] }[] };
+    await tearDown();
+    await letters.stop();
+
+    const got = app.calls
+      .filter(({ method }) => method === "POST")
+      .map(({ url, body }) => `${url} ${body.startsWith("{") ? JSON.parse(body).id : body}`)
+      .sort();
+    assert.deepEqual(got, ["/created 2", "/created 3", "/large 1", "/large 5", "/rest 4", "/rest no JSON"]);
+    assert.equal(JSON.parse(letters.received[0]?.text ?? "").id, "6");
+    assert.deepEqual(
+      subscriptions[0]?.rules.map(({ path }) => path),
+      ["/large", "/broken", "/created", "/rest"],
+    );
+  });
+
+  test("events of different paths are in different bulks", async () => {
+    const event = (id: string, type: string) => JSON.stringify({ specversion: "1.0", id, type, source: "s" });
+    const bulkSubscribe = { enabled: true, maxMessagesCount: 2, maxAwaitDurationMs: 600_000 };
+    const routes = { rules: [{ match: 'event.type == "a"', path: "/a" }], default: "/b" };
+    const { app } = await setUp(
+      (port) => [pubsub("stream", port)],
+      ({ url, body }) => {
+        if (url === "/dapr/subscribe")
+          return { body: [{ pubsubname: "stream", topic: "split", routes, bulkSubscribe }] };
+        const entries: { entryId: string }[] = body ? JSON.parse(body).entries : [];
+        return { body: { statuses: entries.map(({ entryId }) => ({ entryId, status: "SUCCESS" })) } };
+      },
+    );
+    await subscribed();
+
+    await publishFromOutside("split", [event("1", "a"), event("2", "b"), event("3", "a"), event("4", "b")]);
+    await until(() => recorder.sent("puback").length === 4, recorder, "packet", "all acknowledgements");
+    await tearDown();
+
+    const idsOf = (path: string) =>
+      app
+        .callsTo("POST", path)
+        .map(({ body }) => JSON.parse(body).entries.map((one: { event: { id: string } }) => one.event.id));
+    assert.deepEqual([idsOf("/a"), idsOf("/b")], [[["1", "3"]], [["2", "4"]]]);
+  });
+
+  test("a binding is asked for at its route, or not at all when its direction is stated", async () => {
+    const { app, runtime } = await setUp(
+      (port) => [
+        binding("routed", "way-1", port, { route: "in/routed" }),
+        binding("stated", "way-2", port, { direction: "INPUT, output" }),
+        binding("only-in", "way-3", port, { direction: "input" }),
+        binding("only-out", "way-4", port, { direction: "output" }),
+      ],
+      ({ url }) => ({ status: url === "/dapr/subscribe" ? 404 : 200 }),
+    );
+    await subscribed(3);
+
+    for (const topic of ["way-1", "way-2", "way-3"]) await publishFromOutside(topic, ["1"]);
+    await until(() => recorder.sent("puback").length === 3, recorder, "packet", "three acknowledgements");
+    const invoke = async (name: string) => {
+      const body = JSON.stringify({ operation: "create", data: 1 });
+      const reply = await fetch(`http://127.0.0.1:${runtime.port}/v1.0/bindings/${name}`, {
+        method: "POST",
+        body,
+      });
+      return reply.status;
+    };
+    const sent = [await invoke("stated"), await invoke("only-in"), await invoke("only-out")];
+    await tearDown();
+
+    assert.deepEqual(
+      app.calls.filter(({ method }) => method === "OPTIONS").map(({ url }) => url),
+      ["/in/routed"],
+    );
+    assert.deepEqual(
+      [...new Set(app.calls.filter(({ method }) => method === "POST").map(({ url }) => url))].sort(),
+      ["/in/routed", "/only-in", "/stated"],
+    );
+    assert.deepEqual(sent, [204, 500, 204]);
+  });
+
   test("twenty messages are in flight at once, and each is acknowledged when it is done", async () => {
     const gates = Array.from({ length: 20 }, () => deferred());
     const { app } = await setUp(

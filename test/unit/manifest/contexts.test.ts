@@ -237,6 +237,23 @@ const broken: [
     /inputs\.b\.metadata\.direction must name "input"/,
   ],
   [
+    "inputs that share a topic",
+    {
+      inputs: {
+        a: { ...topic, match: "true", deadLetterTopic: "x" },
+        b: { ...topic, match: "false", deadLetterTopic: "y" },
+        c: { ...topic, match: "true" },
+        d: { ...topic, match: 5 },
+        e: { ...binding, match: "true" },
+      },
+    },
+    undefined,
+    /inputs\.b\.deadLetterTopic differs from that of inputs\.a, which reads the same topic/,
+    /inputs\.c reads the same topic "orders" of "stream" as inputs\.a/,
+    /inputs\.d\.match must be a text, not 5/,
+    /inputs\.e\.match is for topics/,
+  ],
+  [
     "the second document",
     undefined,
     {
@@ -248,6 +265,7 @@ const broken: [
           trigger,
           { ...trigger, inputName: "again" },
           { name: "x", type: "pubsub.redis" },
+          { name: "y", type: "state.redis" },
         ],
       },
       preHooks: {},
@@ -258,6 +276,7 @@ const broken: [
     /triggers\.dapr\[1\] must be an object, not 5/,
     /triggers\.dapr\[3\] reads the same topic "orders" of "stream" as triggers\.dapr\[2\]/,
     /triggers\.dapr\[4\]\.topic is missing/,
+    /triggers\.dapr\[5\]\.type must begin with "bindings\.", "pubsub\."/,
     /preHooks must be a list of names/,
     /inputs\.a\.componentName is missing/,
     /inputs\.a\.componentType must be a text, not 1/,
