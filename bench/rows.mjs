@@ -11,6 +11,7 @@ import { start } from "./rows/start.mjs";
 import { startAsync } from "./rows/start-async.mjs";
 import { startTypescript, startTypescriptCold } from "./rows/start-typescript.mjs";
 import { topic } from "./rows/topic.mjs";
+import { workers, workersClose } from "./rows/workers.mjs";
 
 /**
  * @typedef {object} Row
@@ -67,6 +68,8 @@ export const rows = [
   cloudevent,
   features,
   logged,
+  workers,
+  workersClose,
   binding,
   topic,
   send,

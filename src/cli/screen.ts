@@ -45,7 +45,7 @@ function errorText({ code, message, place, hint, stack }: ErrorDescription): str
   return lines.join("\n");
 }
 
-function readyScreen({ control, functions, brokers }: ReadyData): string {
+function readyScreen({ gateway, control, functions, brokers }: ReadyData): string {
   const lines = ["", "Ready. Stop with Ctrl-C.", ""];
   for (const { name, signature, url, pid, sidecar } of functions) {
     lines.push(`  ${name}  (${signature}, pid ${pid})`, `    function  ${url}`);
@@ -55,7 +55,9 @@ function readyScreen({ control, functions, brokers }: ReadyData): string {
   for (const { component, type, mode, address } of brokers) {
     lines.push(`    ${component}  ${type}  ${mode}${address ? `  ${address}` : ""}`);
   }
-  if (control) lines.push("", `  control  ${control}`);
+  lines.push("");
+  if (gateway) lines.push(`  gateway  ${gateway}`);
+  if (control) lines.push(`  control  ${control}`);
   return [...lines, ""].join("\n");
 }
 

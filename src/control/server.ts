@@ -14,6 +14,8 @@ import { type ControlReply, type ControlRoute, matchRoutes } from "./routes";
 export interface ControlOptions {
   routes: readonly ControlRoute[];
   port: PortWish;
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts?: readonly string[] | undefined;
 }
 
 export interface ControlServer {
@@ -27,7 +29,11 @@ const largestBody = 1024 ** 2; // bytes
 const longestEnd = 1_000; // ms for what is on its way when it stops
 
 /** Errors: FF_PORT_IN_USE, FF_LISTEN_FAILED. */
-export async function startControl({ routes, port: wish }: ControlOptions): Promise<ControlServer> {
+export async function startControl({
+  routes,
+  port: wish,
+  allowedHosts,
+}: ControlOptions): Promise<ControlServer> {
   const calls = new Map<AbortController, Promise<unknown>>();
   let stopped: Promise<void> | undefined;
 
@@ -38,6 +44,8 @@ export async function startControl({ routes, port: wish }: ControlOptions): Prom
       calls.delete(ending);
     };
     calls.set(ending, new Promise((resolve) => res.once("close", resolve)).then(onClose));
+    const refusal = refusalOf(req, { allowedHosts });
+    if (refusal) return refuse(res, refusal);
     background(answer(routes, req, res, ending.signal).catch((err) => refuse(res, asFrameworkError(err))));
   });
   const port = await listenByRule(server, wish);
@@ -65,8 +73,6 @@ async function answer(
   res: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const refusal = refusalOf(req);
-  if (refusal) throw refusal;
   const { method = "GET", url = "/" } = req;
   const [path = "/", ...rest] = url.split("?");
   const matches = matchRoutes(routes, path);

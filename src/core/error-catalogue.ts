@@ -27,6 +27,10 @@ export const catalogue = {
     hint: (d: { flag: string; command: string; known: string[] }) =>
       didYouMean(d.flag, d.known) ?? `"functions-framework ${d.command} --help" lists the options.`,
   },
+  FF_WORKERS_PROGRAMMATIC: {
+    message: () => `serve() has no option "workers": a function cannot be sent to another process.`,
+    hint: () => "Start its module with `functions-framework --workers`.",
+  },
   FF_COMMAND_UNKNOWN: {
     message: (d: { command: string; known: string[] }) => `There is no command "${d.command}".`,
     hint: (d: { command: string; known: string[] }) =>
@@ -475,11 +479,16 @@ export const catalogue = {
   FF_HOST_REFUSED: {
     status: 403,
     message: (d: { host: string }) => `The host "${d.host}" is not this machine.`,
-    hint: () => "Ask for localhost or 127.0.0.1.",
+    hint: () => "Ask for localhost or 127.0.0.1, or name the host with --allowed-host.",
   },
   FF_ORIGIN_REFUSED: {
     status: 403,
     message: () => "Pages of other sites are not served.",
+  },
+  FF_FRONT_PATH_UNKNOWN: {
+    status: 404,
+    message: (d: { path: string; known: string[] }) =>
+      `No function answers at ${d.path}. There are ${d.known.join(", ")}.`,
   },
   FF_CONTROL_FUNCTION_UNKNOWN: {
     status: 404,
@@ -487,10 +496,20 @@ export const catalogue = {
       `There is no function "${d.function}" here. There are ${listed(d.known)}.`,
     hint: (d: { function: string; known: string[] }) => didYouMean(d.function, d.known),
   },
+  FF_CONTROL_INPUT_UNKNOWN: {
+    status: 404,
+    message: (d: { input: string; known: string[] }) =>
+      `No function has an input "${d.input}". The inputs are ${listed(d.known)}.`,
+    hint: (d: { input: string; known: string[] }) => didYouMean(d.input, d.known),
+  },
   FF_CONTROL_FIELD: {
     status: 422,
     message: (d: { field: string; value: string; allowed: string }) =>
       `"${d.field}" must be ${d.allowed}, not ${d.value}.`,
+  },
+  FF_INVOKE_FAILED: {
+    status: 502,
+    message: (d: { why: string }) => `The call got no whole answer: ${d.why}.`,
   },
   FF_STATE_FILE: {
     message: (d: { file: string; why: string }) =>

@@ -1,4 +1,6 @@
 /** The one table of options: flag, environment twin, type, default, help. core/read-flags and yargs read by it. */
+import { availableParallelism } from "node:os";
+
 import { type RetryRule, readRetryRule, retryExample } from "./retry-rule";
 
 export type Command = "serve" | "dev";
@@ -58,9 +60,20 @@ const wholeSeconds: FlagKind<number> = {
   parse: (value) =>
     /^\d/.test(value) && Number.parseInt(value, 10) <= 2_147_483 ? Number.parseInt(value, 10) : undefined,
 };
+const hostName: FlagKind<string> = {
+  allowed: "the name of a host, such as dev.example.com",
+  parse: (value) => (/^[\w.-]{1,253}$/.test(value) ? value.toLowerCase() : undefined),
+};
 const count: FlagKind<number> = {
   allowed: "a whole number, 0 or more",
   parse: (value) => (/^\d{1,9}$/.test(value) ? Number(value) : undefined),
+};
+const workerCount: FlagKind<number> = {
+  allowed: "a whole number from 1 to 999, or auto",
+  parse(value) {
+    if (value === "auto") return availableParallelism();
+    return /^[1-9]\d{0,2}$/.test(value) ? Number(value) : undefined;
+  },
 };
 const onOffWords = new Map([
   ["true", true],
@@ -253,6 +266,14 @@ export const flags = {
     group: "Server",
     commands: ["serve"],
   },
+  workers: {
+    ...workerCount,
+    env: "FF_WORKERS",
+    default: 1,
+    help: "Processes that share the port; auto: one for each processor.",
+    group: "Server",
+    commands: ["serve"],
+  },
   "ignored-routes": {
     ...routeList,
     env: "IGNORED_ROUTES",
@@ -298,6 +319,14 @@ export const flags = {
     ...oneOf("embedded", "declared"),
     default: "embedded",
     help: "Use the embedded broker, or connect to those the CR names.",
+    group: "Local runtime",
+    commands: ["dev"],
+  },
+  "allowed-host": {
+    ...hostName,
+    repeatable: true as const,
+    defaultText: "localhost, *.localhost and the addresses of this machine",
+    help: "Name of a host that is answered too.",
     group: "Local runtime",
     commands: ["dev"],
   },

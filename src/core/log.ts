@@ -71,6 +71,12 @@ export function logError(thrown: unknown, fields: LogFields = {}): void {
   write("error", explainError(thrown), fields);
 }
 
+/** The same for an error of another process. */
+export function logFailure(failure: ErrorDescription): void {
+  if (settings.format === "json") log.error(failure.message, { ...failure });
+  else write("error", explain(failure).join("\n"), {});
+}
+
 /** Tells every problem but the first and throws that one; nothing happens when there is none. */
 export function throwProblems([first, ...more]: readonly FrameworkError[]): void {
   for (const problem of more) logError(problem);
@@ -106,13 +112,17 @@ export function describeError(thrown: unknown): ErrorDescription {
 /** The same as text of several lines. */
 function explainError(thrown: unknown): string {
   if (!isFrameworkError(thrown)) return stackOf(thrown).stack ?? messageOf(thrown);
-  const { code, message, place, stack, hint } = describeError(thrown);
+  const lines = explain(describeError(thrown));
+  if (settings.verbose && thrown.stack) lines.push(indent(thrown.stack));
+  return lines.join("\n");
+}
+
+function explain({ code, message, place, stack, hint }: ErrorDescription): string[] {
   const lines = [`${code} ${message}`];
   if (place) lines.push(`  at ${place}`);
   if (stack) lines.push(indent(stack));
   if (hint) lines.push(`  ${hint}`);
-  if (settings.verbose && thrown.stack) lines.push(indent(thrown.stack));
-  return lines.join("\n");
+  return lines;
 }
 
 /** Two spaces before every line. */

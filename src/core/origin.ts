@@ -6,21 +6,32 @@ import { networkInterfaces } from "node:os";
 
 import { type FrameworkError, frameworkError } from "./errors";
 
+export interface OriginRule {
+  /** Names that count as this machine too, in lower case. */
+  allowedHosts?: readonly string[] | undefined;
+  /** False for what a page of another site may ask for. Default true. */
+  checksOrigin?: boolean;
+}
+
 /** Why a request is not served that a page of another site may have caused: FF_HOST_REFUSED, FF_ORIGIN_REFUSED. */
-export function refusalOf({ headers }: Pick<IncomingMessage, "headers">): FrameworkError | undefined {
+export function refusalOf(
+  { headers }: Pick<IncomingMessage, "headers">,
+  { allowedHosts = [], checksOrigin = true }: OriginRule = {},
+): FrameworkError | undefined {
   const { host, origin } = headers;
-  if (!isLocalHost(host)) return frameworkError("FF_HOST_REFUSED", { host: host ?? "" });
-  return isForeignOrigin(origin) ? frameworkError("FF_ORIGIN_REFUSED", {}) : undefined;
+  if (!isLocalHost(host, allowedHosts)) return frameworkError("FF_HOST_REFUSED", { host: host ?? "" });
+  const isForeign = checksOrigin && isForeignOrigin(origin, allowedHosts);
+  return isForeign ? frameworkError("FF_ORIGIN_REFUSED", {}) : undefined;
 }
 
 /** True when the Host header names this machine: a page elsewhere cannot reach us through DNS it controls. */
-function isLocalHost(host: string | undefined): boolean {
+function isLocalHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined) return true; // HTTP/1.0 tools; browsers always send one
   const name = host
     .replace(/:\d+$/, "")
     .replace(/^\[|\]$/g, "")
     .toLowerCase();
-  if (name === "localhost" || name.endsWith(".localhost")) return true;
+  if (name === "localhost" || name.endsWith(".localhost") || allowed.includes(name)) return true;
   return isIP(name) !== 0 && isOwnAddress(name);
 }
 
@@ -30,9 +41,9 @@ function isOwnAddress(address: string): boolean {
 }
 
 /** True when the request comes from a page of another site. */
-function isForeignOrigin(origin: string | undefined): boolean {
+function isForeignOrigin(origin: string | undefined, allowed: readonly string[]): boolean {
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || !isLocalHost(new URL(origin).host);
+  return !URL.canParse(origin) || !isLocalHost(new URL(origin).host, allowed);
 }
 
 /** Compares a token header in a time that does not depend on where it differs. */

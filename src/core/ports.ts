@@ -1,5 +1,5 @@
 /** The port rule: a default that is taken means the next free port, said aloud; an explicit one is an error; 0 is any. */
-import { createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 
 import { frameworkError, messageOf } from "./errors";
 
@@ -43,14 +43,6 @@ export async function listenByRule(
         throw frameworkError("FF_PORT_IN_USE", { port: candidate, flag });
     }
   }
-}
-
-/** A port that is free by the rule, for a process that listens itself. */
-export async function findPort(wish: PortWish, options: PortOptions = {}): Promise<number> {
-  const server = createServer();
-  const port = await listenByRule(server, wish, options);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

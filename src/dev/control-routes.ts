@@ -7,6 +7,7 @@ import type { FunctionStatus } from "../instances/status";
 import type { Supervisor } from "../instances/supervisor";
 import type { Feed } from "./feed";
 import type { InvocationCounts } from "./invocation-counts";
+import type { Invoke } from "./invoke";
 import type { FunctionPlan } from "./plan";
 
 export interface ControlRoutesOptions {
@@ -14,6 +15,7 @@ export interface ControlRoutesOptions {
   supervisor: Pick<Supervisor, "status" | "scale" | "restart" | "logs">;
   counts: InvocationCounts;
   feed: Feed;
+  invoke: Invoke;
   phase(): "starting" | "ok" | "stopping";
 }
 
@@ -22,13 +24,14 @@ export function controlRoutes({
   supervisor,
   counts,
   feed,
+  invoke,
   phase,
 }: ControlRoutesOptions): ControlRoute[] {
   const known = () => supervisor.status();
 
   function row({ name, counters, ...status }: FunctionStatus) {
-    const namespace = functions.find((one) => one.name === name)?.namespace;
-    return { name, namespace, ...status, counters: { ...counters, ...counts.of(name) } };
+    const { namespace, isAsync } = functions.find((one) => one.name === name) ?? {};
+    return { name, namespace, ...status, counters: isAsync ? { ...counters, ...counts.of(name) } : counters };
   }
 
   /** The name of the path, when such a function is there. */
@@ -74,6 +77,11 @@ export function controlRoutes({
       answer: (call) => ({
         lines: supervisor.logs(named(call), { ...wishOf(call.query), signal: call.signal }),
       }),
+    },
+    {
+      method: "POST",
+      path: "/v1/invoke",
+      answer: async ({ body, signal }) => ({ body: await invoke(body, signal) }),
     },
     { method: "GET", path: "/v1/events", answer: ({ signal }) => ({ lines: feed.follow(signal) }) },
   ];

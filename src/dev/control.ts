@@ -10,6 +10,8 @@ import { countInvocations } from "./invocation-counts";
 export interface SessionControlOptions extends Omit<ControlRoutesOptions, "counts"> {
   /** The working folder: the session is found by it. */
   folder: string;
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts: readonly string[] | undefined;
   emit: Emit;
 }
 
@@ -24,10 +26,10 @@ export interface SessionControl {
 
 /** Listens on any port of loopback. */
 export async function startSessionControl(options: SessionControlOptions): Promise<SessionControl> {
-  const { folder, emit } = options;
+  const { folder, emit, allowedHosts } = options;
   const counts = countInvocations();
   const port = { port: 0, explicit: false, flag: "--control" };
-  const server = await startControl({ routes: controlRoutes({ ...options, counts }), port });
+  const server = await startControl({ routes: controlRoutes({ ...options, counts }), port, allowedHosts });
   let state: LeftState | undefined;
   const withdraw = () => state?.remove();
   process.on("exit", withdraw); // also when nobody had the time to stop it

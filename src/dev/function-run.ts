@@ -3,18 +3,23 @@ import { resolve } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 
 import { type FrameworkError, frameworkError } from "../core/errors";
+import { background } from "../core/lifecycle";
 import { describeError, type ErrorDescription, logSettings } from "../core/log";
-import { findPort, type PortOptions, type PortWish } from "../core/ports";
+import type { PortOptions, PortWish } from "../core/ports";
 import { InstanceStartError } from "../instances/instance";
 import type { FunctionSpec } from "../instances/spec";
 import type { InstanceChange } from "../instances/status";
 import { type Runtime, startRuntime } from "../local/runtime";
-import type { DevEvents, Emit } from "./events";
+import type { Emit } from "./events";
 import type { FunctionPlan } from "./plan";
 
 export interface FunctionRunOptions {
   plan: FunctionPlan;
-  ports: { http: PortWish; dapr: PortWish };
+  /** The address in front of all functions. */
+  front: { port: number; url: string };
+  daprPort: PortWish;
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts: readonly string[] | undefined;
   onMoved: NonNullable<PortOptions["onMoved"]>;
   embeddedBroker: string | undefined;
   /** The shell's environment. */
@@ -35,8 +40,8 @@ export interface FunctionRun {
   ready: Promise<void>;
   /** The process that was ready last. */
   instance(): Pick<InstanceChange, "pid" | "functions"> | undefined;
-  /** A process listens: its deliveries begin. */
-  attach(): Promise<void>;
+  /** A process listens: deliveries go to it from now on. */
+  attach(process: { instance: string; address: string }): Promise<void>;
   /** Deliveries wait; those in flight still have the sidecar for their sends. */
   detach(): void;
   noteChange(change: InstanceChange): void;
@@ -45,54 +50,69 @@ export interface FunctionRun {
   close(): Promise<void>;
 }
 
-/** Starts the sidecar and chooses the port; the process is the supervisor's to start. Nothing is left when it fails: FF_*. */
+/** Starts the sidecar; the process is the supervisor's to start. Errors: FF_*. */
 export async function prepareFunction(options: FunctionRunOptions): Promise<FunctionRun> {
-  const { plan, ports, onMoved, gracePeriod, emit } = options;
+  const { plan, front, gracePeriod, emit } = options;
   const runtime = plan.components.length > 0 ? await startSidecar(options) : undefined;
-  const port = await findPort(ports.http, { onMoved }).catch(async (err) => {
-    await runtime?.stop();
-    throw err;
-  });
   const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
   const first = createFirst();
+  const attached = new Map<string, string>(); // address by instance; deliveries go to the last one
+  const begun = new Map<string, number>();
   let current: InstanceChange | undefined;
   let ended: { how: string; at: number } | undefined;
 
+  /** True when it was the one that served. */
+  function leave(instance: string): boolean {
+    const isLast = [...attached.keys()].at(-1) === instance;
+    if (!attached.delete(instance)) return false;
+    if (attached.size === 0) runtime?.detach();
+    else if (isLast && runtime) background(runtime.attach([...attached.values()].at(-1) ?? ""));
+    return attached.size === 0;
+  }
+
+  function noteReady(change: InstanceChange): void {
+    const { instance, pid } = change;
+    const { how, at } = ended ?? { how: restartReason, at: begun.get(instance) ?? performance.now() };
+    begun.clear();
+    if (current)
+      emit("reload", { reason: how, files: [], pid: pid ?? 0, ms: performance.now() - at }, plan.name);
+    current = change;
+    ended = undefined;
+    first.succeed();
+  }
+
   return {
     plan,
-    url: `http://127.0.0.1:${port}/`,
+    url: `${front.url}/${plan.name}`,
     runtime,
     spec: {
       name: plan.name,
       folder: plan.folder,
-      env: environmentOf(plan, port, runtime),
-      listen: `tcp:127.0.0.1:${port}`,
+      env: environmentOf(plan, front.port, runtime),
       min: 1,
       max: 1,
+      concurrency: requestsAtOnce,
+      target: 1,
       startTimeout: 60,
       grace: gracePeriod,
       afterCrashLoop: "stop",
     },
     ready: first.settled,
     instance: () => current,
-    attach: async () => runtime?.attach(`http://127.0.0.1:${port}`),
+    async attach({ instance, address }) {
+      await runtime?.attach(address);
+      attached.delete(instance);
+      attached.set(instance, address);
+    },
     detach: () => runtime?.detach(),
     noteChange(change) {
-      const { state, error } = change;
-      if (state === "ready") {
-        current = change;
-        if (ended) emit("reload", reloadOf(change, ended), plan.name);
-        ended = undefined;
-        return first.succeed();
-      }
-      runtime?.detach();
-      if (state === "draining") {
-        first.fail(describeError(stoppedError(plan.name)));
-        if (current) ended ??= { how: "a stop that was asked for", at: performance.now() };
-      }
+      const { instance, state, error } = change;
+      if (state === "ready") return noteReady(change);
+      if (state === "starting") begun.set(instance, performance.now());
+      if (leave(instance)) ended = { how: change.ended ?? error?.code ?? stopReason, at: performance.now() };
+      if (state === "draining") first.fail(describeError(stoppedError(plan.name)));
       if (!error) return;
       if (!current) return first.fail(error); // told by whoever waits for it
-      ended ??= { how: change.ended ?? error.code, at: performance.now() };
       emit("error", error, plan.name);
     },
     noteOutput: (stream, bytes) =>
@@ -100,6 +120,11 @@ export async function prepareFunction(options: FunctionRunOptions): Promise<Func
     close: async () => runtime?.stop(),
   };
 }
+
+// Less than the connections that the hop may have to one address.
+const requestsAtOnce = 1_000;
+const restartReason = "a restart that was asked for";
+const stopReason = "a stop that was asked for";
 
 function createFirst() {
   let succeed: () => void = () => undefined;
@@ -115,13 +140,11 @@ function createFirst() {
 const stoppedError = (name: string) =>
   frameworkError("FF_INSTANCE_EXITED", { function: name, how: "a stop" });
 
-function reloadOf({ pid }: InstanceChange, { how, at }: { how: string; at: number }): DevEvents["reload"] {
-  return { reason: how, files: [], pid: pid ?? 0, ms: performance.now() - at };
-}
-
 function startSidecar({
   plan,
-  ports,
+  front,
+  daprPort,
+  allowedHosts,
   onMoved,
   embeddedBroker,
   env,
@@ -135,7 +158,9 @@ function startSidecar({
     function: plan.name,
     appId: plan.appId,
     components: plan.components,
-    port: ports.dapr,
+    port: daprPort,
+    appPort: front.port,
+    allowedHosts,
     onMoved,
     embeddedBroker,
     apiToken: env.DAPR_API_TOKEN || undefined,

@@ -1,4 +1,4 @@
-/** What the functions of a session have answered. They are called at addresses of their own, so only their news tells it. */
+/** What the functions of a session have answered. Deliveries take no lease, so only news tells of them. */
 import type { Counters } from "../instances/status";
 import { listen } from "../telemetry/channels";
 

@@ -26,6 +26,7 @@ export interface FunctionPlan {
   /** The components it may use. */
   components: ComponentDeclaration[];
   isAsync: boolean;
+  inputs: readonly ManifestInput[];
 }
 
 export interface Plan {
@@ -85,6 +86,7 @@ function planFunction(
     },
     components,
     isAsync: runtime === "Async",
+    inputs,
   };
 }
 

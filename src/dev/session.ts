@@ -8,7 +8,9 @@ import { listen } from "../telemetry/channels";
 import { type SessionControl, startSessionControl } from "./control";
 import type { Emit, ReadyBroker, ReadyFunction } from "./events";
 import type { Feed } from "./feed";
+import { type Front, startFront } from "./front";
 import { type FunctionRun, prepareFunction, sharedEnvironment } from "./function-run";
+import { createInvoke } from "./invoke";
 import type { Plan } from "./plan";
 
 export interface SessionOptions {
@@ -17,6 +19,8 @@ export interface SessionOptions {
   folder: string;
   brokers: "embedded" | "declared";
   ports: { http: PortWish; dapr: PortWish; mqtt: PortWish };
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts: readonly string[] | undefined;
   /** Seconds. */
   gracePeriod: number;
   env: NodeJS.ProcessEnv;
@@ -41,6 +45,7 @@ export function startSession({
   folder,
   brokers: mode,
   ports,
+  allowedHosts,
   gracePeriod,
   env,
   emit,
@@ -52,7 +57,7 @@ export function startSession({
   const runs = new Map<string, FunctionRun>();
   const supervisor = createSupervisor({
     env: sharedEnvironment(env),
-    admit: async ({ function: name }) => runs.get(name)?.attach(),
+    admit: async ({ function: name, ...process }) => runs.get(name)?.attach(process),
     onChange: (change) => runs.get(change.function)?.noteChange(change),
     onOutput({ function: name }, stream, chunk) {
       runs.get(name)?.noteOutput(stream, chunk);
@@ -60,6 +65,11 @@ export function startSession({
     },
   });
   let control: SessionControl | undefined;
+  let front: Front | undefined;
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   let isReady = false;
   let stopped: Promise<void> | undefined;
 
@@ -70,7 +80,23 @@ export function startSession({
       emit("notice", { text: `Port ${from} is taken, so ${flag} is ${to}.` });
     for (const text of plan.notices) emit("notice", { text });
     const { functions } = plan;
-    control = await startSessionControl({ functions, supervisor, feed, phase, folder, emit });
+    const invoke = createInvoke({
+      functions,
+      frontUrl: () => front?.url,
+      sidecarUrl: (name) => sidecarUrl(runs.get(name)),
+      appToken: env.APP_API_TOKEN || undefined,
+      apiToken: env.DAPR_API_TOKEN || undefined,
+    });
+    const told = { functions, supervisor, feed, invoke, phase };
+    control = await startSessionControl({ ...told, allowedHosts, folder, emit });
+    if (stopping.signal.aborted) return;
+    front = await startFront({
+      functions,
+      supervisor: { acquire: (name, wish) => opened.then(() => supervisor.acquire(name, wish)) },
+      port: ports.http,
+      onMoved,
+      allowedHosts,
+    });
     if (stopping.signal.aborted) return;
     const isEmbedded = plan.needsBroker && mode === "embedded";
     const broker = isEmbedded
@@ -82,16 +108,14 @@ export function startSession({
       : undefined;
     if (broker) closers.push(broker.stop);
 
-    // One after the other, so that ports and messages come in the order of the manifests.
-    for (const functionPlan of plan.functions) {
+    // One after the other, so that ports come in the order of the manifests.
+    for (const functionPlan of functions) {
       if (stopping.signal.aborted) return;
-      const own = {
-        http: functionPlan === firstServed(plan) ? ports.http : anyPort("--port"),
-        dapr: functionPlan === firstWithSidecar(plan) ? ports.dapr : anyPort("--dapr-port"),
-      };
       const run = await prepareFunction({
         plan: functionPlan,
-        ports: own,
+        front,
+        daprPort: functionPlan === firstWithSidecar(plan) ? ports.dapr : anyPort("--dapr-port"),
+        allowedHosts,
         onMoved,
         embeddedBroker: broker?.url,
         env,
@@ -99,15 +123,16 @@ export function startSession({
         emit,
       });
       runs.set(functionPlan.name, run);
-      if (stopping.signal.aborted) return;
-      background(supervisor.apply([...runs.values()].map(({ spec }) => spec)));
-      await run.ready;
     }
+    if (stopping.signal.aborted) return;
+    background(supervisor.apply([...runs.values()].map(({ spec }) => spec)));
+    open(); // who has asked already waits for an instance now
+    await Promise.all([...runs.values()].map((run) => run.ready));
     if (stopping.signal.aborted) return;
     isReady = true;
     const problem = control.announce();
     emit("ready", {
-      gateway: null,
+      gateway: front.url,
       control: control.url,
       functions: [...runs.values()].map(describeFunction),
       brokers: describeBrokers([...runs.values()], mode),
@@ -119,8 +144,10 @@ export function startSession({
   async function closeAll(reason?: string): Promise<void> {
     control?.withdraw();
     for (const run of runs.values()) run.detach();
-    await supervisor.stop(gracePeriod);
+    open();
+    await Promise.all([front?.stop(gracePeriod), supervisor.stop(gracePeriod)]);
     await ready.catch(() => undefined);
+    await front?.stop(0); // the start had not come so far
     await Promise.all([...runs.values()].map((run) => run.close().catch(logError)));
     for (let close = closers.pop(); close; close = closers.pop()) await close().catch(logError);
     if (reason !== undefined) emit("stopped", { reason });
@@ -142,11 +169,6 @@ export function startSession({
   };
 }
 
-// Until there is an address in front, --port is the first HTTP function's own, else the first function's.
-function firstServed({ functions }: Plan) {
-  return functions.find((one) => !one.isAsync) ?? functions[0];
-}
-
 function firstWithSidecar({ functions }: Plan) {
   return functions.find((one) => one.components.length > 0);
 }
@@ -164,8 +186,12 @@ function forwardNews(emit: Emit): () => Promise<void> {
 
 function describeFunction({ plan, url, runtime, instance }: FunctionRun): ReadyFunction {
   const { pid, functions } = instance() ?? {};
-  const sidecar = runtime ? `http://127.0.0.1:${runtime.port}` : null;
+  const sidecar = sidecarUrl({ runtime }) ?? null;
   return { name: plan.name, signature: functions?.[0]?.signature ?? "", url, pid: pid ?? 0, sidecar };
+}
+
+function sidecarUrl(run: Pick<FunctionRun, "runtime"> | undefined): string | undefined {
+  return run?.runtime && `http://127.0.0.1:${run.runtime.port}`;
 }
 
 /** Every component, once: two functions may share one. */

@@ -1,12 +1,18 @@
 /** One running process of a function. */
 import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 
 import { asFrameworkError, frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
 import type { ServedFunction } from "../serving/options";
-import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
+import {
+  isSharingMessage,
+  type NewsItem,
+  type ParentMessage,
+  type SharingMessage,
+  type WorkerMessage,
+} from "./messages";
 
 export interface InstanceSpec {
   /** Name of the function, as the user knows it. */
@@ -19,6 +25,10 @@ export interface InstanceSpec {
   listen: string;
   /** Options of node itself. */
   execArgv?: readonly string[];
+  /** Arguments of its own: flags of `serve`. */
+  args?: readonly string[];
+  /** Where its output goes. Default: to `onOutput`. */
+  output?: "inherit";
   /** Seconds until it must be ready. Default 60. */
   startTimeout?: number;
 }
@@ -29,6 +39,10 @@ export interface InstanceEvents {
   onNews(item: NewsItem): void;
   /** So many news were lost because they came too fast. */
   onDropped(count: number): void;
+  /** What only workers say that share a port. */
+  onSharing?(message: SharingMessage): void;
+  /** The process is gone. */
+  onExit?(code: number | null, signal: NodeJS.Signals | null): void;
   /** Its own output, as it comes; nothing more is read before a returned promise is settled. */
   onOutput(stream: "stdout" | "stderr", chunk: Buffer): Promise<unknown> | undefined;
 }
@@ -40,6 +54,8 @@ export interface Instance {
   readonly functions: readonly ServedFunction[];
   /** Resolves when the process is gone, to "exit code 1" or "signal SIGKILL". */
   readonly ended: Promise<string>;
+  /** Does nothing when it is gone. */
+  tell(message: ParentMessage, socket?: Socket): void;
   /** Drains within the grace period (seconds), then SIGTERM, then SIGKILL. */
   stop(grace: number): Promise<void>;
 }
@@ -69,16 +85,17 @@ export async function startInstance(
   signal?: AbortSignal,
 ): Promise<Instance> {
   signal?.throwIfAborted();
-  const child = fork(join(__dirname, "worker.js"), [], {
+  const { args = [], execArgv = [], output = "pipe" } = spec;
+  const child = fork(join(__dirname, "worker.js"), args, {
     cwd: spec.folder,
     env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen },
-    execArgv: [...(spec.execArgv ?? [])],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    execArgv: [...execArgv],
+    stdio: ["ignore", output, output, "ipc"],
     serialization: "json",
   });
   for (const name of ["stdout", "stderr"] as const) {
-    const stream = child[name] as Readable;
-    stream.on("data", (chunk: Buffer) => {
+    const stream = child[name];
+    stream?.on("data", (chunk: Buffer) => {
       const room = events.onOutput(name, chunk);
       if (!room) return;
       stream.pause(); // nobody reads as fast as it writes
@@ -86,10 +103,18 @@ export async function startInstance(
     });
   }
   if (child.pid !== undefined) events.onSpawn?.(child.pid);
+  if (events.onExit) child.once("exit", events.onExit);
   const ended = endOf(child);
   try {
     const { address, functions } = await readyMessage(child, ended, spec, events, signal);
-    return { pid: child.pid ?? 0, address, functions, ended, stop: (grace) => stop(child, ended, grace) };
+    return {
+      pid: child.pid ?? 0,
+      address,
+      functions,
+      ended,
+      tell: (message, socket) => tell(child, message, socket),
+      stop: (grace) => stop(child, ended, grace),
+    };
   } catch (err) {
     child.kill("SIGKILL");
     await ended;
@@ -148,6 +173,7 @@ function readyMessage(
     });
     child.on("message", (message: WorkerMessage) => {
       if (!isWorkerMessage(message)) return; // the user's own process.send
+      if (isSharingMessage(message)) return events.onSharing?.(message);
       if (message.type === "news") {
         if (message.dropped) events.onDropped(message.dropped);
         return message.items.forEach(events.onNews);
@@ -162,10 +188,16 @@ function readyMessage(
 
 function isWorkerMessage(message: unknown): message is WorkerMessage {
   if (typeof message !== "object" || message === null) return false;
+  if (isSharingMessage(message)) return true;
   const { type, address, functions, items, code } = message as Record<string, unknown>;
   if (type === "ready") return typeof address === "string" && Array.isArray(functions);
   if (type === "news") return Array.isArray(items);
   return type === "failed" && typeof code === "string";
+}
+
+// The socket stays open here, until the child says that it has it.
+function tell(child: ChildProcess, message: ParentMessage, socket?: Socket): void {
+  if (child.connected) child.send(message, socket, { keepOpen: true }, () => undefined);
 }
 
 const termAfter = 1_000; // ms beyond the grace period
@@ -174,7 +206,7 @@ const killAfter = 2_000;
 async function stop(child: ChildProcess, ended: Promise<string>, grace: number): Promise<void> {
   const term = setTimeout(() => child.kill("SIGTERM"), grace * 1000 + termAfter);
   const kill = setTimeout(() => child.kill("SIGKILL"), grace * 1000 + killAfter);
-  if (child.connected) child.send({ type: "drain", grace } satisfies ParentMessage, () => undefined);
+  if (child.connected) tell(child, { type: "drain", grace });
   else child.kill("SIGTERM");
   await ended;
   clearTimeout(term);

@@ -21,6 +21,10 @@ export interface LeaseResult {
   ok: boolean;
   /** Milliseconds that it took. */
   ms: number;
+  /** The instance has answered; false when it came to no answer. Default: `ok`. */
+  hasAnswer?: boolean;
+  /** Nobody listens at the address any more: nobody else gets it. */
+  isUnreachable?: boolean;
 }
 
 export interface Lease {
@@ -84,18 +88,20 @@ export function createLeases<P extends Place>(options: LeasesOptions<P>): Leases
   const tellDemand = () => onDemand(held + waiting.size);
 
   function grant(place: P): Lease {
+    const { address } = place;
     let isReleased = false;
     place.inFlight++;
     held++;
     tellDemand();
     return {
-      address: place.address,
+      address,
       instance: place.id,
       release(result) {
         if (isReleased) return;
         isReleased = true;
         place.inFlight--;
         held--;
+        if (result.isUnreachable && place.address === address) places.delete(place); // until it is added again
         onRelease(place, result);
         serve();
         tellDemand();

@@ -254,7 +254,7 @@ export class Pool {
 
   #noteRelease(slot: Slot, result: LeaseResult): void {
     this.#record.noteRequest(result);
-    if (result.ok) slot.noteAnswer();
+    if (result.hasAnswer ?? result.ok) slot.noteAnswer();
     slot.noteRelease();
   }
 

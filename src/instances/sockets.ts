@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { frameworkError, messageOf } from "../core/errors";
+
 export interface SocketFolder {
   /** A path that was not used before; the folder is made with the first one. */
   next(): string;
@@ -21,7 +23,7 @@ export function createSocketFolder(): SocketFolder {
   return {
     next() {
       // Temp folders are swept now and then. mkdtemp(3): mode 0700.
-      if (folder === undefined || !existsSync(folder)) folder = mkdtempSync(join(shortTemp(), name));
+      if (folder === undefined || !existsSync(folder)) folder = makeFolder();
       return join(folder, `${++count}.sock`);
     },
     remove() {
@@ -41,6 +43,17 @@ export function removeSocket(path: string): void {
   }
 }
 
-function shortTemp(): string {
-  return Buffer.byteLength(tmpdir()) + restOfPath > longest ? "/tmp" : tmpdir();
+// The system's temp folder, unless its name is too long or nothing can be written there.
+function makeFolder(): string {
+  const isShort = Buffer.byteLength(tmpdir()) + restOfPath <= longest;
+  try {
+    if (isShort) return mkdtempSync(join(tmpdir(), name));
+  } catch {
+    // said by the next one, when that fails too
+  }
+  try {
+    return mkdtempSync(join("/tmp", name));
+  } catch (err) {
+    throw frameworkError("FF_LISTEN_FAILED", { address: "/tmp", why: messageOf(err) }, { cause: err });
+  }
 }

@@ -9,14 +9,17 @@ import { logSettingsOf, readServeFlags } from "../core/read-flags";
 import { serveFromFlags } from "../serving/from-flags";
 import type { ListenAddress } from "../serving/listen";
 import { channelNames, listen } from "../telemetry/channels";
-import type { NewsItem, ParentMessage, WorkerMessage } from "./messages";
+import type { NewsItem, ParentMessage } from "./messages";
+import { metricsOfAll, sharingFrom, takeConnections } from "./sharing";
 import { removeSocket } from "./sockets";
+import { tell } from "./tell";
 import type { WatchdogData } from "./watchdog";
 
 const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
 
 async function main(): Promise<void> {
+  const sharing = sharingFrom(process.env.FF_SHARING);
   // Ctrl-C and the end of a terminal reach the whole group: the parent decides what they mean.
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
@@ -36,19 +39,26 @@ async function main(): Promise<void> {
   process.on("disconnect", onOrphaned);
   if (!process.connected) return onOrphaned();
   try {
-    const flags = readServeFlags([], process.env);
+    const flags = readServeFlags(process.argv.slice(2), process.env);
     const { values, problems } = flags;
-    configureLog(logSettingsOf("serve", values));
+    const settings = logSettingsOf("serve", values);
+    configureLog(sharing?.startLines === "off" ? { ...settings, level: "error" } : settings);
     throwProblems(problems);
     startWatchdog({ grace: values["grace-period"] * 1000, socket, onOrphaned }); // before the user's module, which may block for ever
-    passNewsOn(lifecycle);
+    if (sharing) tellFirstAnswer();
+    else passNewsOn(lifecycle);
+    if (sharing) process.channel?.unref(); // what the module waits for in vain is seen by an empty event loop
     const running = await serveFromFlags({
       flags,
       lifecycle,
       env: process.env,
       address,
       gracePeriod: () => grace ?? values["grace-period"],
+      metricsOfAll: sharing && metricsOfAll(lifecycle),
     });
+    process.channel?.ref();
+    configureLog(settings);
+    if (sharing) takeConnections(running, lifecycle);
     tell({ type: "ready", address: running.address, functions: [...running.functions] });
   } catch (err) {
     tell({ type: "failed", ...describeError(asFrameworkError(err)) }, () =>
@@ -57,16 +67,19 @@ async function main(): Promise<void> {
   }
 }
 
-function tell(message: WorkerMessage, done?: () => void): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => done?.());
-  else done?.();
-}
-
 /** `unix:PATH` or `tcp:HOST:PORT`; absent: any port of loopback. */
 function listenAddress(text = "tcp:127.0.0.1:0"): ListenAddress {
   if (text.startsWith("unix:")) return { path: text.slice("unix:".length) };
   const [, host = "127.0.0.1", port = "0"] = /^tcp:(.+):(\d+)$/.exec(text) ?? [];
   return { host, port: Number(port) };
+}
+
+// All that the parent has to know of one that shares its port: it has answered something.
+function tellFirstAnswer(): void {
+  const stop = listen("invocation", (data) => {
+    stop();
+    tell({ type: "news", items: [{ channel: "invocation", data }] });
+  });
 }
 
 // In batches; a parent that does not keep up loses news, never requests.

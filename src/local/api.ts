@@ -22,6 +22,8 @@ export interface ApiOptions {
   isAppReady(): boolean;
   /** DAPR_API_TOKEN: when set, every caller must send it. */
   token: string | undefined;
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts?: readonly string[] | undefined;
   /** Largest body, bytes. Default 4 MiB as daprd. */
   maxBody?: number;
 }
@@ -34,6 +36,7 @@ export function createApi({
   app,
   isAppReady,
   token,
+  allowedHosts,
   maxBody = 4 * 1024 ** 2,
 }: ApiOptions): Server {
   const routes: Route[] = [
@@ -103,7 +106,7 @@ export function createApi({
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { path, query } = readUrl(req);
-    const refusal = refusalOf(req);
+    const refusal = refusalOf(req, { allowedHosts });
     if (refusal) return replyText(res, 403, refusal.message);
     if (
       token !== undefined &&

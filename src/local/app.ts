@@ -36,7 +36,8 @@ export interface AppChannel {
 }
 
 export interface AppChannelOptions {
-  origin: string;
+  /** A URL, `tcp:HOST:PORT` or `unix:PATH`. */
+  address: string;
   appId: string;
   /** APP_API_TOKEN, sent as `dapr-api-token` with every call. */
   token: string | undefined;
@@ -46,11 +47,12 @@ export interface AppChannelOptions {
 
 const discoveryTimeout = 10_000; // ms
 
-export function createAppChannel({ origin, appId, token, onMissing }: AppChannelOptions): AppChannel {
+export function createAppChannel({ address, appId, token, onMissing }: AppChannelOptions): AppChannel {
   // A handler may take as long as it needs: only connecting has a deadline.
   const unreachable = (why: string, cause: unknown) =>
-    frameworkError("FF_APP_UNREACHABLE", { origin, why }, { cause });
-  const client: HttpClient = createHttpClient(origin, { timeout: 0, unreachable });
+    frameworkError("FF_APP_UNREACHABLE", { origin: address, why }, { cause });
+  const { origin, socketPath } = connectionOf(address);
+  const client: HttpClient = createHttpClient(origin, { timeout: 0, unreachable, socketPath });
   const tokenHeader: Record<string, string> = token ? { "dapr-api-token": token } : {};
   const missing = new Set<string>();
   const post = async (path: string, body: Buffer, headers: Record<string, string>) => {
@@ -103,6 +105,12 @@ export function createAppChannel({ origin, appId, token, onMissing }: AppChannel
 
     close: () => client.close(),
   };
+}
+
+function connectionOf(address: string): { origin: string; socketPath?: string } {
+  if (address.startsWith("unix:"))
+    return { origin: "http://localhost", socketPath: address.slice("unix:".length) };
+  return { origin: address.replace(/^tcp:/, "http://") };
 }
 
 // Topics and other metadata may hold any character.

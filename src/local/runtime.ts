@@ -32,6 +32,10 @@ export interface RuntimeOptions {
   appId: string;
   components: readonly ComponentSpec[];
   port: PortWish;
+  /** What the metadata call the app's port. Default: that of its address. */
+  appPort?: number | undefined;
+  /** Names that a Host may say beside those of this machine. */
+  allowedHosts?: readonly string[] | undefined;
   onMoved?: PortOptions["onMoved"];
   /** Takes the place of the brokers that the components declare. */
   embeddedBroker?: string | undefined;
@@ -46,8 +50,11 @@ export interface RuntimeOptions {
 export interface Runtime {
   port: number;
   components: ReadonlyMap<string, LocalComponent>;
-  /** The app listens there: its subscriptions start, and deliveries go to it. Again after it was replaced. */
-  attach(origin: string): Promise<void>;
+  /**
+   * The app listens at this URL, `tcp:HOST:PORT` or `unix:PATH`: its subscriptions start, and deliveries go to it. Again
+   * after it was replaced: what the app before has is finished there.
+   */
+  attach(address: string): Promise<void>;
   /** The app is gone: deliveries wait. */
   detach(): void;
   stop(): Promise<void>;
@@ -71,9 +78,13 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const server = createApi({
     appId,
     components,
-    app: () => ({ port: app.port(), subscriptions: [...started.values()].flatMap(describeSubscription) }),
-    isAppReady: () => app.port() !== undefined,
+    app: () => ({
+      port: app.isThere() ? (options.appPort ?? app.port()) : undefined,
+      subscriptions: [...started.values()].flatMap(describeSubscription),
+    }),
+    isAppReady: app.isThere,
     token: apiToken,
+    allowedHosts: options.allowedHosts,
   });
   const port = await listenByRule(
     server,
@@ -162,16 +173,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   return {
     port,
     components,
-    async attach(origin) {
+    async attach(address) {
       const onMissing = (path: string) => onNotice(frameworkError("FF_DELIVERY_ROUTE_MISSING", { path }));
-      const channel = createAppChannel({ origin, appId, token: appToken, onMissing });
+      const channel = createAppChannel({ address, appId, token: appToken, onMissing });
       try {
         await discover(channel);
       } catch (err) {
         await channel.close();
         throw err;
       }
-      app.set(channel, Number(new URL(origin).port));
+      app.set(channel, portOf(address));
     },
     detach: () => app.clear(),
     async stop() {
@@ -229,16 +240,17 @@ function describeSubscription(subscription: AppSubscription | true) {
 
 // The app now, and who waits for one.
 function createAppHolder() {
-  let current: { channel: AppChannel; port: number } | undefined;
+  let current: { channel: AppChannel; port: number | undefined } | undefined;
   const waiting: (() => void)[] = [];
 
   return {
+    isThere: () => current !== undefined,
     port: () => current?.port,
     channel(): AppChannel {
       if (!current) throw new Error("the app is not there");
       return current.channel;
     },
-    set(channel: AppChannel, port: number) {
+    set(channel: AppChannel, port: number | undefined) {
       const before = current;
       current = { channel, port };
       if (before) background(before.channel.close());
@@ -263,4 +275,9 @@ function createAppHolder() {
       signal.throwIfAborted();
     },
   };
+}
+
+function portOf(address: string): number | undefined {
+  const port = /:(\d+)\/?$/.exec(address)?.[1];
+  return port === undefined || address.startsWith("unix:") ? undefined : Number(port);
 }

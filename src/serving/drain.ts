@@ -1,6 +1,6 @@
 /** The end of a server: what is in flight is finished, and no client sends into a closed connection. */
 import type { Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
 
 import { abortAll } from "../core/invocation";
 import { log } from "../core/log";
@@ -53,39 +53,62 @@ function failOpen(connections: ReadonlySet<Socket>, why: string): void {
   }
 }
 
-function finish(
+async function finish(
   server: Server,
   connections: ReadonlySet<Socket>,
   gracePeriod: number,
   { isCrashed, onLate }: FinishOptions,
 ): Promise<void> {
-  return new Promise((resolve) => {
-    announceClose(server, connections);
-    // A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened
-    // ahead and has said nothing yet (browsers, pools) is not idle in Node's eyes.
-    const closeIdle = () => {
-      server.closeIdleConnections();
-      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-    };
-    let idle: NodeJS.Timeout;
-    const linger = setTimeout(() => {
-      closeIdle();
-      idle = setInterval(closeIdle, idleCheck);
-    }, lingering);
-    const deadline = setTimeout(() => {
-      log.warn(`The grace period is over: ${counted(connections.size)} cut.`);
-      abortAll(new Error("The process ends: the grace period is over."));
-      if (onLate) for (const res of openResponses(connections)) onLate(res);
-      else if (isCrashed()) failOpen(connections, "The process has crashed.");
-      for (const socket of connections) socket.destroySoon(); // what is written already still goes out
-    }, gracePeriod * 1000);
-    stopAccepting(server, () => {
-      clearTimeout(linger);
-      clearInterval(idle);
-      clearTimeout(deadline);
-      resolve();
-    });
-  });
+  announceClose(server, connections);
+  const deadline = setTimeout(() => {
+    log.warn(`The grace period is over: ${counted(connections.size)} cut.`);
+    abortAll(new Error("The process ends: the grace period is over."));
+    if (onLate) for (const res of openResponses(connections)) onLate(res);
+    else if (isCrashed()) failOpen(connections, "The process has crashed.");
+    for (const socket of connections) socket.destroySoon(); // what is written already still goes out
+  }, gracePeriod * 1000);
+  await untilNoneWaits(server);
+  const isClosed = new Promise<void>((resolve) => stopAccepting(server, resolve));
+  const leaveIdle = closeIdle(server, connections);
+  await isClosed;
+  await untilAllClosed(connections); // the server counts none that somebody else has accepted
+  leaveIdle();
+  clearTimeout(deadline);
+}
+
+// A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened ahead
+// and has said nothing yet (browsers, pools) is not idle in Node's eyes.
+function closeIdle(server: Server, connections: ReadonlySet<Socket>): () => void {
+  const close = () => {
+    server.closeIdleConnections();
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  };
+  let idle: NodeJS.Timeout;
+  const linger = setTimeout(() => {
+    close();
+    idle = setInterval(close, idleCheck);
+  }, lingering);
+  return () => {
+    clearTimeout(linger);
+    clearInterval(idle);
+  };
+}
+
+const roundsAtMost = 1_000;
+const quietRounds = 3; // the first may end before its turn of asking the kernel
+
+/** Accepts the connections that the kernel holds, which would be reset. Node accepts one a round of the event loop. */
+export async function untilNoneWaits(server: NetServer): Promise<void> {
+  let quiet = 0;
+  const note = () => {
+    quiet = 0;
+  };
+  server.on("connection", note);
+  for (let round = 0; quiet < quietRounds && round < roundsAtMost; round++) {
+    quiet++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.off("connection", note);
 }
 
 // http's own close cuts idle connections at once, though a client may be sending on one just now. The one of net cuts
@@ -95,6 +118,10 @@ function stopAccepting(server: Server, closed: () => void): void {
   server.closeIdleConnections = () => undefined;
   server.close(closed);
   server.closeIdleConnections = closeIdleConnections;
+}
+
+async function untilAllClosed(connections: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of connections) await new Promise((closed) => socket.once("close", closed));
 }
 
 // RFC 9112 §9.6: the last answer on a connection says so.

@@ -8,8 +8,8 @@ import type { LoadedModule } from "../loading/loaded";
 import { openTracing } from "../tracing/open";
 import { installExecutionLog } from "./execution-log";
 import { installGuard } from "./guard";
-import type { ListenAddress } from "./listen";
-import type { Running } from "./options";
+import { addressFrom, type ListenAddress } from "./listen";
+import type { Running, ServeOptions } from "./options";
 import { serve } from "./serve";
 
 export interface LaunchOptions {
@@ -23,6 +23,8 @@ export interface LaunchOptions {
   address?: ListenAddress;
   /** Default: the flag's. */
   gracePeriod?: () => number;
+  /** What `/metrics` tells, made from the process's own. Default: just that. */
+  metricsOfAll?: ServeOptions["metricsOfAll"];
 }
 
 /** Runs the user's work at the start, then listens. Errors: FF_START_FAILED, FF_TRACING_*, and those of `serve`. */
@@ -50,7 +52,7 @@ export async function launch(options: LaunchOptions): Promise<Running> {
     hooks: registeredHooks(),
     plugins,
     tracing,
-    address: options.address ?? addressOf(flags, context),
+    address: options.address ?? addressFrom(flags, context),
     limits: {
       bodyLimit: values["body-limit"],
       bodyMode: values["body-mode"],
@@ -62,21 +64,10 @@ export async function launch(options: LaunchOptions): Promise<Running> {
     ignoredRoutes: values["ignored-routes"],
     health: values.health ? exports : undefined,
     metrics: values.metrics,
+    metricsOfAll: options.metricsOfAll,
     onStop: stopWork(exports),
     gracePeriod: options.gracePeriod ?? (() => values["grace-period"]),
     lifecycle,
     env,
   });
-}
-
-function addressOf(
-  { values, explicit }: LaunchOptions["flags"],
-  context: FunctionContext | undefined,
-): ListenAddress {
-  const contextPort = context?.port ? Number(context.port) : undefined;
-  return {
-    // "::" is Node's own default, which falls back to IPv4 where there is no IPv6.
-    host: values.host === "::" ? undefined : values.host,
-    port: explicit.has("port") ? values.port : (contextPort ?? values.port),
-  };
 }

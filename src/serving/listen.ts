@@ -1,11 +1,25 @@
 /** Where a server listens. */
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 
 import { frameworkError, messageOf } from "../core/errors";
 import { logError } from "../core/log";
+import type { ParsedFlags } from "../core/read-flags";
+import type { FunctionContext } from "../functions/types";
 
 export type ListenAddress = { path: string } | { host: string | undefined; port: number };
+
+/** Host and port of the flags; the port of the context when the flags name none. */
+export function addressFrom(
+  { values, explicit }: Pick<ParsedFlags, "values" | "explicit">,
+  context: FunctionContext | undefined,
+): ListenAddress {
+  const contextPort = context?.port ? Number(context.port) : undefined;
+  return {
+    // "::" is Node's own default, which falls back to IPv4 where there is no IPv6.
+    host: values.host === "::" ? undefined : values.host,
+    port: explicit.has("port") ? values.port : (contextPort ?? values.port),
+  };
+}
 
 /** Errors: FF_PORT_IN_USE, FF_LISTEN_FAILED. */
 export function listen(server: Server, address: ListenAddress): Promise<void> {

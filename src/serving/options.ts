@@ -1,10 +1,13 @@
 /** What is served and how, and what came of it. */
+import type { Socket } from "node:net";
+
 import type { Invocation } from "../core/invocation";
 import type { Lifecycle } from "../core/lifecycle";
 import type { RetryRule } from "../core/retry-rule";
 import type { Tracing } from "../core/tracing";
 import type { FunctionContext, Hook, Plugins, SignatureType } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
+import type { Metrics } from "../telemetry/metrics";
 import type { RequestLimits } from "./handler";
 import type { HealthCheck } from "./health";
 import type { ListenAddress } from "./listen";
@@ -26,6 +29,8 @@ export interface ServeOptions {
   /** Undefined: no probes. */
   health: { liveness?: HealthCheck | undefined; readiness?: HealthCheck | undefined } | undefined;
   metrics: boolean;
+  /** What `/metrics` tells, made from the process's own. Undefined: just that. */
+  metricsOfAll?: ((own: Metrics) => Metrics) | undefined;
   /** The user's work at the end, when everything in flight is finished; the last one is done first. */
   onStop: readonly (() => unknown)[];
   /** Seconds to finish what is in flight; asked when the stop begins. */
@@ -50,4 +55,6 @@ export interface Running {
   port: number;
   /** `unix:PATH` or `tcp:HOST:PORT`. */
   address: string;
+  /** Serves a connection that somebody else has accepted. */
+  take(socket: Socket): void;
 }

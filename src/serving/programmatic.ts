@@ -56,7 +56,7 @@ const scopes = new Set<Scope>();
 
 /**
  * Serves a function, or registered ones by name (`"*"`: all). A signal drains and ends the process, as for the command.
- * Errors: FF_OPTION_INVALID, FF_OPTION_UNKNOWN, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
+ * Errors: FF_OPTION_INVALID, FF_OPTION_UNKNOWN, FF_WORKERS_PROGRAMMATIC, FF_TARGET_NOT_FOUND, FF_CONTEXT_*, FF_START_FAILED, FF_PORT_IN_USE, FF_FUNCTION_*.
  */
 export async function serve(
   target: UserFunction | string | readonly string[],
@@ -74,7 +74,14 @@ export async function serve(
   const loaded = { exported: undefined, functions: functionsOf(target, name) };
   const scope = openScope();
   try {
-    const running = await launch({ loaded, flags, context, plugins: {}, lifecycle: scope, env: process.env });
+    const { take: _, ...running } = await launch({
+      loaded,
+      flags,
+      context,
+      plugins: {},
+      lifecycle: scope,
+      env: process.env,
+    });
     printBanner(running);
     return { ...running, url: `http://localhost:${running.port}/`, close: scope.close };
   } catch (err) {
@@ -97,9 +104,10 @@ function openScope(): Scope {
 
 // A misspelt option would be ignored without a word: JavaScript checks no types.
 function assertKnown(options: object): void {
+  if ("workers" in options) throw frameworkError("FF_WORKERS_PROGRAMMATIC", {});
   const known = flagsOf("serve")
     .map(([name]) => inCamelCase(name))
-    .filter((name) => name !== "target" && name !== "source");
+    .filter((name) => name !== "target" && name !== "source" && name !== "workers");
   const option = Object.keys(options).find((name) => !known.includes(name));
   if (option !== undefined)
     throw frameworkError("FF_OPTION_UNKNOWN", { flag: option, command: "serve", known });

@@ -1,4 +1,7 @@
 /** Listens, serves functions, drains. */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
 import { exitCodes } from "../core/lifecycle";
 import type { FunctionContext } from "../functions/types";
 import { createMetrics } from "../telemetry/metrics";
@@ -15,8 +18,9 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const concurrency = isCounted
     ? new Concurrency({ max: limits.maxConcurrency, queue: limits.queue })
     : undefined;
-  const metrics = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
-  if (metrics) lifecycle.onStop(metrics.stop);
+  const own = options.metrics ? createMetrics({ inFlight: () => concurrency?.inFlight ?? 0 }) : undefined;
+  if (own) lifecycle.onStop(own.stop);
+  const metrics = own && (options.metricsOfAll?.(own) ?? own);
   const parts: ServerParts = { options, concurrency, metrics };
   const { server, functions, warmUp, sidecar, onStop, onLate } =
     options.context?.runtime === "Async" ? asyncServer(parts, options.context) : syncServer(parts);
@@ -33,10 +37,17 @@ export async function serve(options: ServeOptions): Promise<Running> {
   });
   lifecycle.limit(() => gracePeriod() + 1); // whatever a client of the sidecar still waits for
   await listen(server, options.address);
-  metrics?.started();
+  own?.started();
   if (warmUp) lifecycle.onStop(soon(warmUp));
   if (needsSidecar(options.context)) sidecar.watch();
-  return { functions, ...addressOf(server) };
+  return { functions, ...addressOf(server), take: (socket) => take(server, socket) };
+}
+
+// As Node's own server makes its sockets.
+function take(server: Server, socket: Socket): void {
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  server.emit("connection", socket);
 }
 
 /** Not at once, because the first request may wait for its answer already. */

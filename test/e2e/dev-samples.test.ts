@@ -90,7 +90,7 @@ for (const { sample, send, receive, trigger, check } of stories) {
     const code = await dev.stop();
 
     check(text);
-    assert.equal(gateway, null);
+    assert.equal(functions[0]?.url, `${gateway}/${functions[0]?.name}`);
     assert.deepEqual([functions[0]?.signature, brokers[0]?.mode], ["openfunction", "embedded"]);
     assert.deepEqual(
       [invocation.data.trigger, invocation.data.outcome, invocation.data.status],

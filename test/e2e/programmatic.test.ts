@@ -241,6 +241,12 @@ describe("serve()", { concurrency: 3 }, () => {
       "FF_OPTION_UNKNOWN",
       "maxConcurrency",
     ],
+    [
+      "workers",
+      `serve(${hello}, { workers: 2 })`,
+      "FF_WORKERS_PROGRAMMATIC",
+      "functions-framework --workers",
+    ],
     ["an option of the command alone", `serve(${hello}, { source: "x" })`, "FF_OPTION_UNKNOWN", "source"],
     [
       "a name that nobody registered",

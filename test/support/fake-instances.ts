@@ -62,6 +62,7 @@ export function createFakeInstances() {
       pid,
       address: spec.listen,
       functions: [],
+      tell: () => undefined,
       ended: ended.promise,
       async stop(grace: number) {
         stops.push(grace);

@@ -44,6 +44,7 @@ export async function devCommand(args: string[]): Promise<void> {
       dapr: wish("dapr-port", values["dapr-port"], explicit),
       mqtt: wish("mqtt-port", values["mqtt-port"], explicit),
     },
+    allowedHosts: values["allowed-host"],
     gracePeriod: values["grace-period"],
     env: process.env,
     emit,

@@ -10,7 +10,7 @@
  * server.on("upgrade", (req, socket, first) => proxy.upgrade(req, socket, first, { address: "tcp:127.0.0.1:3000" }));
  * ```
  */
-import { type IncomingMessage, ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
 import { asFrameworkError, type FrameworkError } from "../../core/errors";
@@ -20,6 +20,7 @@ import { Exchange, type ExchangeOptions, type Outcome } from "./exchange";
 import { createPool, type PoolOptions } from "./pool";
 import type { ReplyHead } from "./reply-head";
 import { upgradeOf, writeRequestHead } from "./request-head";
+import { responseOn } from "./upgrade-response";
 
 export type { Outcome } from "./exchange";
 export type { ReplyHead } from "./reply-head";
@@ -51,6 +52,8 @@ export interface Target {
    * leaves meanwhile, `onDone` is called, and what this promises is not used.
    */
   next?: ExchangeOptions["next"];
+  /** Answers the request when it has no reply, in place of the proxy's own. */
+  onError?: ProxyOptions["onError"];
   /** May change status and headers of the reply before they are sent. */
   onReply?: ((head: ReplyHead) => void) | undefined;
   /** Called once, when the upstream has no more to do with the request. */
@@ -83,6 +86,7 @@ export function createProxy({
     upgrade?: { socket: Socket; first: Buffer; protocol: string | undefined },
   ): void {
     const { address, path, host, headers, next, onReply, onDone, timeout = defaultTimeout } = target;
+    const fail = target.onError ?? onError;
     // What follows a request that was not understood on its connection may be a part of it.
     if (refused.has(req.socket)) return onDone?.({ status: 0, error: undefined, isAborted: true, address });
     try {
@@ -100,14 +104,14 @@ export function createProxy({
         upgrade: protocol === undefined ? undefined : upgrade,
         next,
         onReply,
-        onError: (err) => onError(req, res, err),
+        onError: (err) => fail(req, res, err),
         onDone,
       }).start();
     } catch (thrown) {
       const error = asFrameworkError(thrown);
       refused.add(req.socket);
       res.setHeader("Connection", "close");
-      onError(req, res, error);
+      fail(req, res, error);
       onDone?.({ status: res.statusCode, error, isAborted: false, address });
     }
   }
@@ -116,11 +120,7 @@ export function createProxy({
     forward: (req, res, target) => open(req, res, target),
     upgrade(req, socket, first, target) {
       const protocol = upgradeOf(req);
-      socket.on("error", () => undefined); // told as its close
-      const res = new ServerResponse(req);
-      res.shouldKeepAlive = false; // the server has let go of the connection
-      res.assignSocket(socket);
-      res.on("finish", () => socket.destroySoon());
+      const res = responseOn(socket, req);
       // RFC 9113 §3.1: nobody speaks HTTP/2 here, so this is a plain request.
       open(req, res, target, {
         socket,

@@ -63,7 +63,10 @@ export interface Framework {
 }
 
 /** Starts and waits until it listens: for the banner, or under NODE_ENV=production, which prints none, for the socket. */
-export async function startFramework(args: string[], options: FrameworkOptions): Promise<Framework> {
+export async function startFramework(
+  args: string[],
+  options: FrameworkOptions,
+): Promise<Framework & { readonly news: EventEmitter }> {
   const isProduction = options.env?.NODE_ENV === "production";
   const port = options.env?.PORT === undefined ? ["--port=0"] : [];
   const started = spawnFramework([...args, ...port], {

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { test } from "node:test";
 
 import { type FlagName, flags } from "../../../src/core/flags";
 import { readServeFlags, resolveFlags } from "../../../src/core/read-flags";
 
 const values: [flag: FlagName, text: string, value: unknown][] = [
+  ["workers", "1", 1],
+  ["workers", "999", 999],
+  ["workers", "auto", availableParallelism()],
+  ["workers", "0", undefined],
+  ["workers", "1000", undefined],
+  ["workers", "-1", undefined],
+  ["workers", "1.5", undefined],
+  ["workers", "AUTO", undefined],
   ["port", "0", 0],
   ["port", "8080", 8080],
   ["port", "65535", 65535],

@@ -62,6 +62,7 @@ function setUp(
   const give = (who: string) => held.get(who)?.release(done);
   return {
     clock,
+    held,
     leases,
     scaler,
     places,
@@ -280,4 +281,27 @@ test("the scaler is asked when somebody finds no place, and sees all who hold or
   await settle();
 
   assert.equal(demands.at(-1), 3);
+});
+
+test("a place where nobody listens goes to nobody else until it is added again", async () => {
+  const { ask, add, held, events, places, leases } = setUp({ concurrency: 2 });
+  add("a");
+  ask("first");
+  ask("second");
+  await settle();
+
+  held.get("first")?.release({ ok: false, ms: 1, isUnreachable: true });
+  ask("third");
+  await settle();
+  const before = [...events];
+  const place = places.get("a") as Place;
+  Object.assign(place, { address: "unix:/a-again" });
+  leases.add(place);
+  await settle();
+  held.get("second")?.release({ ok: false, ms: 1, isUnreachable: true }); // of the process before
+  ask("fourth");
+  await settle();
+
+  assert.deepEqual(before, ["first: a", "second: a"]);
+  assert.deepEqual(events.slice(2), ["third: a", "fourth: a"]);
 });
