@@ -347,8 +347,10 @@ export const catalogue = {
     hint: () => "docs/tracing.md lists the settings. OTEL_SDK_DISABLED=true turns OpenTelemetry off.",
   },
   FF_TRACING_PACKAGE_MISSING: {
-    message: (d: { name: string }) => `Tracing needs the package ${d.name}, which is not installed.`,
-    hint: (d: { name: string }) => `npm install ${d.name}`,
+    message: (d: { name: string; range: string | undefined }) =>
+      `Tracing needs the package ${d.name}, which is not installed.`,
+    hint: (d: { name: string; range: string | undefined }) =>
+      `npm install "${d.name}${d.range ? `@${d.range}` : ""}"`,
   },
   // Manifests
   FF_MANIFEST_NOT_FOUND: {

@@ -40,6 +40,7 @@ export async function launch(options: LaunchOptions): Promise<Running> {
   const tracing = openTracing({
     context,
     name: loaded.functions[0]?.name ?? "function",
+    file: loaded.functions[0]?.file,
     innerEvents: values["inner-events"],
     env,
   });

@@ -8,7 +8,7 @@ import type * as Sdk from "@opentelemetry/sdk-trace-base";
 import { currentInvocation } from "../core/invocation";
 import { log } from "../core/log";
 import { createExporters } from "./otel-exporter";
-import { loadPackage } from "./packages";
+import { loadNewerOf, loadPackage } from "./packages";
 import { hasOwnProvider, type TracingSettings } from "./settings";
 
 export type OpenTelemetryApi = typeof Api;
@@ -18,7 +18,9 @@ export const contextOf: unique symbol = Symbol("context");
 
 /** The API, ready to use. Loading all of it takes about 200 ms. Error: FF_TRACING_PACKAGE_MISSING. */
 export function setUpApi(settings: TracingSettings, env: NodeJS.ProcessEnv): OpenTelemetryApi {
-  const api = loadPackage<OpenTelemetryApi>("@opentelemetry/api");
+  // What one copy registers, older ones share and newer ones refuse: it has to be the newest of ours and the user's.
+  const name = "@opentelemetry/api";
+  const api = loadNewerOf<OpenTelemetryApi>(settings.file, name) ?? loadPackage<OpenTelemetryApi>(name);
   if (hasOwnProvider()) {
     log.debug("Traces go to the provider that user code has registered with OpenTelemetry.");
     return api;

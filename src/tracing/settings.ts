@@ -9,6 +9,8 @@ export interface TracingSettings {
   service: string;
   /** True when the context states the name. */
   hasOwnName: boolean;
+  /** The module of the function: OpenTelemetry's API is taken from there, when it is there. */
+  file: string | undefined;
   version: string | undefined;
   /** Put on every span of an invocation. */
   tags: Record<string, string>;
@@ -39,6 +41,8 @@ export interface SettingsSource {
   context: FunctionContext | undefined;
   /** Of the function, or of the first one. */
   name: string;
+  /** Its module. */
+  file: string | undefined;
   innerEvents: boolean;
   env: NodeJS.ProcessEnv;
 }
@@ -53,6 +57,7 @@ export interface SettingsSource {
 export function tracingSettings({
   context,
   name,
+  file,
   innerEvents,
   env,
 }: SettingsSource): TracingSettings | undefined {
@@ -65,6 +70,7 @@ export function tracingSettings({
     provider,
     service: context?.name || name,
     hasOwnName: Boolean(context?.name),
+    file,
     version: context?.version || undefined,
     tags: textsOf(stated?.tags),
     baggage: baggageOf(stated?.baggage),

@@ -1,6 +1,6 @@
 /** OpenTelemetry, seen by a collector: what is a span, whose child it is, what it says, and that nobody waits for it. */
 import assert from "node:assert/strict";
-import { cp, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
@@ -154,6 +154,32 @@ describe("the trace of the caller goes on, and the user's own API sees the span"
     });
   }
 });
+
+for (const [what, version] of [
+  ["an older", "1.4.0"],
+  ["a newer", "1.99.0"],
+] as const) {
+  test(`the user's own API may be ${what} one`, async (t) => {
+    const collector = await startOtlpCollector(t);
+    const project = await makeUserProject(t, { "index.js": telling });
+    const copy = join(project, "node_modules/@opentelemetry/api");
+    await cp(api, copy, { recursive: true });
+    for (const file of ["package.json", "build/src/version.js"]) {
+      const text = await readFile(join(copy, file), "utf8");
+      await writeFile(join(copy, file), text.replace(/(["'])1\.\d+\.\d+\1/, `"${version}"`));
+    }
+    const framework = await startFramework(["--target=http"], {
+      project,
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "20" },
+    });
+    t.after(() => framework.stop());
+
+    const reply = await postJson(framework.url, {}, { traceparent });
+    await collector.has("http");
+
+    assert.equal(reply.json().spanId, collector.span("http").spanId);
+  });
+}
 
 test("a span says what was called, by the names of the conventions", async (t) => {
   const env = {
@@ -588,7 +614,7 @@ test("a package that is missing is named, and the start fails", async (t) => {
 
   assert.equal(code, 1);
   assert.match(stderr, /Tracing needs the package @opentelemetry\/api, which is not installed/);
-  assert.match(stderr, /npm install @opentelemetry\/api/);
+  assert.match(stderr, /npm install .{0,2}@opentelemetry\/api@\^1/);
 });
 
 test("an exporter that is optional is named too; wrong settings are told all at once", async (t) => {
