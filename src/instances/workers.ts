@@ -5,7 +5,8 @@ import { realClock } from "../core/clock";
 import { exitCodes, type Lifecycle } from "../core/lifecycle";
 import { log, logFailure } from "../core/log";
 import type { ParsedFlags } from "../core/read-flags";
-import { parseFunctionContext } from "../manifest/function-context";
+import { contextOfV1beta2 } from "../manifest/context-v1beta2";
+import { readContexts } from "../manifest/contexts";
 import { untilNoneWaits } from "../serving/drain";
 import { addressFrom, addressOf, listen } from "../serving/listen";
 import type { ServedFunction } from "../serving/options";
@@ -40,7 +41,8 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const { args, flags, lifecycle, env } = options;
   const { values } = flags;
   const { workers: count, "grace-period": grace } = values;
-  const context = values.context === undefined ? undefined : parseFunctionContext(values.context);
+  const read = readContexts({ context: values.context, v1beta2: values["context-v1beta2"] });
+  const context = read.first ?? (read.second && contextOfV1beta2(read.second));
   const workers = createWorkerStart({ args, count, grace, clock: realClock, refuse: refuseConnection });
   const first = createFirst();
   const supervisor = createSupervisor({

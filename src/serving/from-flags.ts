@@ -6,7 +6,7 @@ import { log } from "../core/log";
 import { importModule } from "../loading/import-module";
 import { loadModule } from "../loading/load";
 import { loadPlugins } from "../loading/plugins";
-import type * as FunctionContexts from "../manifest/contexts";
+import type * as Contexts from "../manifest/contexts";
 import { builtinPlugins } from "../signatures/plugins";
 import { type LaunchOptions, launch } from "./launch";
 import type { Running } from "./options";
@@ -18,18 +18,20 @@ export async function serveFromFlags(
   options: Omit<LaunchOptions, "loaded" | "context" | "plugins">,
 ): Promise<Running> {
   const { values } = options.flags;
-  const isStated = values.context !== undefined || values["context-v1beta2"] !== undefined;
-  const reader = isStated ? contextReader() : undefined;
-  const contexts = reader?.readContexts({ context: values.context, v1beta2: values["context-v1beta2"] });
+  const { context: text, "context-v1beta2": v1beta2 } = values;
+  const read =
+    text === undefined && v1beta2 === undefined
+      ? undefined
+      : contexts().readContexts({ context: text, v1beta2 });
   const { source, target, import: imports, ts: typescript } = values;
   const pluginFolder = resolve(source ?? ".", "plugins"); // before the module, which may change the working folder
   const loaded = await loadModule({ source, target, imports, typescript });
   if (loaded.chosen)
     log.info(`No target is given: "${loaded.functions[0]?.name}" is the only function, so it is served.`);
   const plugins = await loadPlugins(pluginFolder, (file) => importModule(file, { typescript }));
-  const names = [...Object.keys(plugins), ...builtinPlugins];
-  const context = contexts && reader?.mergeContexts(contexts, names);
+  const context = read && contexts().mergeContexts(read, [...Object.keys(plugins), ...builtinPlugins]);
   return launch({ ...options, loaded, context, plugins });
 }
 
-const contextReader = () => load("../manifest/contexts.js") as typeof FunctionContexts;
+// Most HTTP functions have none.
+const contexts = () => load("../manifest/contexts.js") as typeof Contexts;
