@@ -6,6 +6,7 @@ import { features } from "./rows/features.mjs";
 import { hello } from "./rows/hello.mjs";
 import { hopIdle, hopLarge, hopMegabyte, hopTcp, hopUnix } from "./rows/hop.mjs";
 import { logged } from "./rows/logged.mjs";
+import { reload, reloadTypescript } from "./rows/reload.mjs";
 import { send } from "./rows/send.mjs";
 import { start } from "./rows/start.mjs";
 import { startAsync } from "./rows/start-async.mjs";
@@ -17,13 +18,14 @@ import { workers, workersClose } from "./rows/workers.mjs";
  * @typedef {object} Row
  * @property {string} name for `--only`
  * @property {string} title what is measured, in words
- * @property {"load" | "start" | "idle"} measure requests per second under load, milliseconds from spawn to the first
- *   answer, or KiB per connection that is open and idle
+ * @property {"load" | "start" | "idle" | "reload"} measure requests per second under load, milliseconds from spawn to the
+ *   first answer, KiB per connection that is open and idle, or milliseconds from a change under `dev` to the new answer
  * @property {"MB" | "send"} [unit] megabytes per second in place of requests, or what each request is worth several of
  * @property {number} [worth] units of one request; 1 when nothing is said
  * @property {number} [connections] of the load; 64 when nothing is said
  * @property {Upstream} [upstream] what the servers of the row are proxies of; they get its address as UPSTREAM
- * @property {Request} request
+ * @property {Request} [request]
+ * @property {{ file: string, text: (version: string) => string }} [module] that is changed
  * @property {Server[]} servers the first one is ours
  * @property {Bar[]} bars
  *
@@ -78,4 +80,6 @@ export const rows = [
   hopMegabyte,
   hopLarge,
   hopIdle,
+  reload,
+  reloadTypescript,
 ];

@@ -6,11 +6,12 @@ import { measureLoad } from "./lib/load.mjs";
 import { removeFolders } from "./lib/nginx.mjs";
 import { readOptions } from "./lib/options.mjs";
 import { provide } from "./lib/provide.mjs";
+import { measureReload } from "./lib/reload.mjs";
 import { createReport, surroundings } from "./lib/report.mjs";
 import { measureStart } from "./lib/start.mjs";
 import { rows } from "./rows.mjs";
 
-const measures = { load: measureLoad, start: measureStart, idle: measureIdle };
+const measures = { load: measureLoad, start: measureStart, idle: measureIdle, reload: measureReload };
 
 process.on("exit", stopEverything);
 process.on("exit", removeFolders);

@@ -59,7 +59,8 @@ export function stopEverything() {
   for (const child of children) child.kill("SIGKILL");
 }
 
-function keep(child) {
+/** It ends with this bench. */
+export function keep(child) {
   children.add(child);
   child.once("exit", () => children.delete(child));
 }

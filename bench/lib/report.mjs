@@ -5,8 +5,8 @@ import { cpus, loadavg } from "node:os";
 import { rows } from "../rows.mjs";
 import { load } from "./wrk.mjs";
 
-const units = { load: "req/s", start: "ms", idle: "KiB" };
-const cpuUnits = { load: "CPU µs/req", start: "CPU ms", idle: "CPU µs" };
+const units = { load: "req/s", start: "ms", idle: "KiB", reload: "ms" };
+const cpuUnits = { load: "CPU µs/req", start: "CPU ms", idle: "CPU µs", reload: "CPU ms" };
 
 /** Versions and machine. */
 export function surroundings() {
@@ -74,11 +74,18 @@ function cells({ name, median, min, max, cpuMicroseconds, memory, ratio }, { mea
     name,
     number(median),
     `${number(min)}–${number(max)}`,
-    measure === "start" ? (cpuMicroseconds / 1000).toFixed(0) : cpuMicroseconds.toFixed(1),
+    measure === "start" || measure === "reload"
+      ? (cpuMicroseconds / 1000).toFixed(0)
+      : cpuMicroseconds.toFixed(1),
     ...memoryCell({ servers }, memory?.toFixed(0)),
     ratio ? ratio.value.toFixed(2) : "",
-    ratio ? ratio.cpu.toFixed(2) : "",
+    ratio ? numberOf(ratio.cpu) : "",
   ];
+}
+
+// The CPU time of a process that has ended is not known.
+function numberOf(ratio) {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : "";
 }
 
 function memoryCell({ servers }, text) {
@@ -91,7 +98,7 @@ function barCells(row, { against, of, atLeast, atMost, ratio, cpu, isMet }) {
     `${row}${of === "value" ? "" : `, ${of === "cpu" ? "CPU" : of}`} against ${against}`,
     atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
     ratio.toFixed(2),
-    of === "memory" ? "" : cpu.toFixed(2),
+    of === "memory" ? "" : numberOf(cpu),
     isMet ? "met" : "MISSED",
   ];
 }

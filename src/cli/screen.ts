@@ -1,4 +1,6 @@
 /** `dev` for people: framework lines on stderr, the user's own output untouched. */
+import { relative } from "node:path";
+
 import { type ErrorDescription, indent, log } from "../core/log";
 import type { DevEvent, ReadyData } from "../dev/events";
 
@@ -25,6 +27,8 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
         write(`${time}  ${name}  send to ${data.output} failed${data.status ? ` with ${data.status}` : ""}`);
       return;
     case "reload":
+      if (data.files.length > 0)
+        return write(`${time}  ${name}  reloaded in ${milliseconds(data.ms)}: ${namesOf(data.files)}`);
       return write(
         `${time}  ${name}  started again after ${data.reason} (pid ${data.pid}, ${milliseconds(data.ms)})`,
       );
@@ -35,6 +39,13 @@ export function showEvent({ event, ts, function: name = "", data }: DevEvent): v
     case "stopped":
       return log.info(`Stopped: ${data.reason}.`);
   }
+}
+
+const named = 3;
+
+function namesOf(files: readonly string[]): string {
+  const names = files.slice(0, named).map((file) => relative(process.cwd(), file));
+  return files.length > named ? `${names.join(", ")} and ${files.length - named} more` : names.join(", ");
 }
 
 /** Code and sentence, with the place in front as editors and compilers write it. */

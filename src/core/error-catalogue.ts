@@ -462,6 +462,16 @@ export const catalogue = {
       `The server ${d.address} of component "${d.component}" cannot be used: ${d.why}.`,
     hint: () => "It is tried again until it answers.",
   },
+  FF_WATCH_POLLING: {
+    message: (d: { why: string }) =>
+      `Not all folders can be watched (${d.why}): their files are looked at twice a second instead.`,
+    hint: () => "On Linux, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl.",
+  },
+  FF_DEV_RESTART_NEEDED: {
+    message: (d: { files: string[] }) =>
+      `The functions or components of ${d.files.join(", ")} are other ones now, which dev reads only at its start.`,
+    hint: () => "Stop dev and start it again. Until then everything runs as before.",
+  },
   FF_BROKER_UNREACHABLE: {
     message: (d: { component: string; address: string; why: string }) =>
       `The broker ${d.address} of component "${d.component}" cannot be reached: ${d.why}.`,

@@ -322,6 +322,21 @@ export const flags = {
     group: "Local runtime",
     commands: ["dev"],
   },
+  watch: {
+    ...onOff,
+    switch: true,
+    default: true,
+    help: "Start a function again when its files change. --no-watch: do not.",
+    group: "Function",
+    commands: ["dev"],
+  },
+  "env-file": {
+    ...text,
+    repeatable: true as const,
+    help: "File with NAME=value lines for all functions.",
+    group: "Function",
+    commands: ["dev"],
+  },
   "allowed-host": {
     ...hostName,
     repeatable: true as const,

@@ -6,7 +6,9 @@ import { type FrameworkError, frameworkError } from "../core/errors";
 import { background } from "../core/lifecycle";
 import { describeError, type ErrorDescription, logSettings } from "../core/log";
 import type { PortOptions, PortWish } from "../core/ports";
+import { readEnvFiles } from "../instances/env-files";
 import { InstanceStartError } from "../instances/instance";
+import type { Change } from "../instances/reloads";
 import type { FunctionSpec } from "../instances/spec";
 import type { InstanceChange } from "../instances/status";
 import { type Runtime, startRuntime } from "../local/runtime";
@@ -26,6 +28,10 @@ export interface FunctionRunOptions {
   env: NodeJS.ProcessEnv;
   /** Seconds. */
   gracePeriod: number;
+  /** Files with `NAME=value` lines. */
+  envFiles: readonly string[];
+  /** Files that it is made of are watched. */
+  watch: boolean;
   emit: Emit;
 }
 
@@ -35,15 +41,21 @@ export interface FunctionRun {
   /** Undefined for a function that uses no component. */
   runtime: Runtime | undefined;
   /** What the supervisor is to run. */
-  spec: FunctionSpec;
+  readonly spec: FunctionSpec;
   /** Resolves when its first process is ready. Error: InstanceStartError, when that did not come up. */
   ready: Promise<void>;
+  /** What it says now: of a changed CR and changed env files. Error: FF_INSTANCE_ENV_FILE; nothing is changed then. */
+  configure(plan: FunctionPlan): void;
   /** The process that was ready last. */
   instance(): Pick<InstanceChange, "pid" | "functions"> | undefined;
   /** A process listens: deliveries go to it from now on. */
   attach(process: { instance: string; address: string }): Promise<void>;
   /** Deliveries wait; those in flight still have the sidecar for their sends. */
   detach(): void;
+  /** Deliveries wait for the next process, or until the returned function is called. */
+  pause(): () => void;
+  /** The next process is there because of this; call what is returned when it is known what became of it. */
+  noteReload(change: Change): () => void;
   noteChange(change: InstanceChange): void;
   noteOutput(stream: "stdout" | "stderr", bytes: Buffer): void;
   /** The sidecar ends. */
@@ -52,14 +64,17 @@ export interface FunctionRun {
 
 /** Starts the sidecar; the process is the supervisor's to start. Errors: FF_*. */
 export async function prepareFunction(options: FunctionRunOptions): Promise<FunctionRun> {
-  const { plan, front, gracePeriod, emit } = options;
+  const { plan, emit } = options;
   const runtime = plan.components.length > 0 ? await startSidecar(options) : undefined;
+  let spec = await firstSpecOf(options, runtime);
   const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
   const first = createFirst();
   const attached = new Map<string, string>(); // address by instance; deliveries go to the last one
   const begun = new Map<string, number>();
   let current: InstanceChange | undefined;
   let ended: { how: string; at: number } | undefined;
+  let change: Change | undefined;
+  let isPaused = false;
 
   /** True when it was the one that served. */
   function leave(instance: string): boolean {
@@ -70,49 +85,64 @@ export async function prepareFunction(options: FunctionRunOptions): Promise<Func
     return attached.size === 0;
   }
 
-  function noteReady(change: InstanceChange): void {
-    const { instance, pid } = change;
-    const { how, at } = ended ?? { how: restartReason, at: begun.get(instance) ?? performance.now() };
+  function noteReady(ready: InstanceChange): void {
+    const { instance, pid } = ready;
+    const { how, at } = causeOf(change) ??
+      ended ?? { how: restartReason, at: begun.get(instance) ?? performance.now() };
+    const files = [...(change?.files ?? [])];
     begun.clear();
-    if (current)
-      emit("reload", { reason: how, files: [], pid: pid ?? 0, ms: performance.now() - at }, plan.name);
-    current = change;
+    if (current || change)
+      emit("reload", { reason: how, files, pid: pid ?? 0, ms: performance.now() - at }, plan.name);
+    current = ready;
     ended = undefined;
+    change = undefined;
     first.succeed();
+  }
+
+  function resume(): void {
+    const last = [...attached.values()].at(-1);
+    if (isPaused && runtime && last !== undefined) background(runtime.attach(last));
+    isPaused = false;
   }
 
   return {
     plan,
-    url: `${front.url}/${plan.name}`,
+    url: `${options.front.url}/${plan.name}`,
     runtime,
-    spec: {
-      name: plan.name,
-      folder: plan.folder,
-      env: environmentOf(plan, front.port, runtime),
-      min: 1,
-      max: 1,
-      concurrency: requestsAtOnce,
-      target: 1,
-      startTimeout: 60,
-      grace: gracePeriod,
-      afterCrashLoop: "stop",
+    get spec() {
+      return spec;
+    },
+    configure(planned) {
+      spec = specOf({ ...options, plan: planned }, runtime);
     },
     ready: first.settled,
     instance: () => current,
     async attach({ instance, address }) {
       await runtime?.attach(address);
+      isPaused = false;
       attached.delete(instance);
       attached.set(instance, address);
     },
     detach: () => runtime?.detach(),
-    noteChange(change) {
-      const { instance, state, error } = change;
-      if (state === "ready") return noteReady(change);
+    pause() {
+      isPaused = true;
+      runtime?.detach();
+      return resume;
+    },
+    noteReload(one) {
+      change = one;
+      return () => {
+        if (change === one) change = undefined;
+      };
+    },
+    noteChange(told) {
+      const { instance, state, error } = told;
+      if (state === "ready") return noteReady(told);
       if (state === "starting") begun.set(instance, performance.now());
-      if (leave(instance)) ended = { how: change.ended ?? error?.code ?? stopReason, at: performance.now() };
+      if (leave(instance)) ended = { how: told.ended ?? error?.code ?? stopReason, at: performance.now() };
       if (state === "draining") first.fail(describeError(stoppedError(plan.name)));
       if (!error) return;
-      if (!current) return first.fail(error); // told by whoever waits for it
+      if (first.fail(error)) return; // told by whoever waits for it
       emit("error", error, plan.name);
     },
     noteOutput: (stream, bytes) =>
@@ -125,16 +155,60 @@ export async function prepareFunction(options: FunctionRunOptions): Promise<Func
 const requestsAtOnce = 1_000;
 const restartReason = "a restart that was asked for";
 const stopReason = "a stop that was asked for";
+const changeReason = "a change";
+
+function causeOf(change: Change | undefined) {
+  return change && { how: changeReason, at: change.seen - performance.timeOrigin };
+}
+
+async function firstSpecOf(options: FunctionRunOptions, runtime: Runtime | undefined): Promise<FunctionSpec> {
+  try {
+    return specOf(options, runtime);
+  } catch (err) {
+    await runtime?.stop();
+    throw err;
+  }
+}
+
+function specOf(options: FunctionRunOptions, runtime: Runtime | undefined): FunctionSpec {
+  const { plan, gracePeriod, watch } = options;
+  return {
+    name: plan.name,
+    folder: plan.folder,
+    env: { ...environmentOf(options, runtime), ...(watch && { FF_WATCH: "true" }) },
+    min: 1,
+    max: 1,
+    concurrency: requestsAtOnce,
+    target: 1,
+    startTimeout: 60,
+    grace: gracePeriod,
+    afterCrashLoop: "stop",
+  };
+}
 
 function createFirst() {
+  let isSettled = false;
   let succeed: () => void = () => undefined;
-  let fail: (failure: ErrorDescription) => void = () => undefined;
+  let refuse: (err: Error) => void = () => undefined;
   const settled = new Promise<void>((resolve, reject) => {
     succeed = resolve;
-    fail = (failure) => reject(new InstanceStartError(failure));
+    refuse = reject;
   });
   settled.catch(() => undefined); // who waits for it may not have come yet
-  return { settled, succeed, fail };
+  return {
+    settled,
+    succeed() {
+      isSettled = true;
+      succeed();
+    },
+    /** False when it was settled before. */
+    fail(failure: ErrorDescription): boolean {
+      const isFirst = !isSettled;
+      isSettled = true;
+      refuse(new InstanceStartError(failure));
+      return isFirst;
+    },
+  };
 }
 
 const stoppedError = (name: string) =>
@@ -175,13 +249,22 @@ export function sharedEnvironment(shell: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...shell, FF_LOG_FORMAT: format, FF_LOG_LEVEL: level, FF_VERBOSE: String(verbose) };
 }
 
-/** The CR's params, then ours. */
-function environmentOf({ env: own, folder }: FunctionPlan, port: number, runtime: Runtime | undefined) {
+/** The CR's params, then the env files, then ours. */
+function environmentOf({ plan, front, envFiles }: FunctionRunOptions, runtime: Runtime | undefined) {
+  const { name, folder } = plan;
+  const own: NodeJS.ProcessEnv = {
+    ...plan.env,
+    ...readEnvFiles(envFiles, { folder, function: name }),
+    ...contextIn(plan.env),
+  };
   return {
     ...own,
     FUNCTION_SOURCE: resolve(folder, own.FUNCTION_SOURCE ?? "."),
-    PORT: String(port),
+    PORT: String(front.port),
     APP_PROTOCOL: "http",
     ...(runtime && { DAPR_HOST: "127.0.0.1", DAPR_HTTP_PORT: String(runtime.port), DAPR_HTTP_ENDPOINT: "" }),
   };
 }
+
+const contextIn = ({ FUNC_CONTEXT }: Record<string, string>) =>
+  FUNC_CONTEXT !== undefined && { FUNC_CONTEXT };

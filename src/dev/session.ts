@@ -2,6 +2,8 @@
 import { background } from "../core/lifecycle";
 import { describeError, logError } from "../core/log";
 import type { PortWish } from "../core/ports";
+import { failureOf } from "../instances/instance";
+import type { Change } from "../instances/reloads";
 import { createSupervisor } from "../instances/supervisor";
 import { startBroker } from "../local/broker";
 import { listen } from "../telemetry/channels";
@@ -12,6 +14,8 @@ import { type Front, startFront } from "./front";
 import { type FunctionRun, prepareFunction, sharedEnvironment } from "./function-run";
 import { createInvoke } from "./invoke";
 import type { Plan } from "./plan";
+import { reconfigureAll } from "./reconfigure";
+import { createReloading } from "./reloading";
 
 export interface SessionOptions {
   plan: Plan;
@@ -21,6 +25,10 @@ export interface SessionOptions {
   ports: { http: PortWish; dapr: PortWish; mqtt: PortWish };
   /** Names that a Host may say beside those of this machine. */
   allowedHosts: readonly string[] | undefined;
+  /** Undefined: nothing is watched, and a function that cannot be loaded ends the start. */
+  watch: WatchSettings | undefined;
+  /** Files with `NAME=value` lines. */
+  envFiles: readonly string[];
   /** Seconds. */
   gracePeriod: number;
   env: NodeJS.ProcessEnv;
@@ -29,6 +37,13 @@ export interface SessionOptions {
   feed: Feed;
   /** Settled when there is room for more output; undefined when there is room now. */
   room: () => Promise<unknown> | undefined;
+}
+
+export interface WatchSettings {
+  /** The manifests. */
+  files: readonly string[];
+  /** What they say now. */
+  replan(): Plan;
 }
 
 export interface Session {
@@ -46,6 +61,8 @@ export function startSession({
   brokers: mode,
   ports,
   allowedHosts,
+  watch,
+  envFiles,
   gracePeriod,
   env,
   emit,
@@ -55,10 +72,15 @@ export function startSession({
   const closers = [forwardNews(emit)];
   const stopping = new AbortController();
   const runs = new Map<string, FunctionRun>();
+  const reloading = watch && createReloading({ runs, supervisor: () => supervisor, reconfigure, emit });
   const supervisor = createSupervisor({
+    ...(reloading && { start: reloading.start, onSources: reloading.onSources }),
     env: sharedEnvironment(env),
     admit: async ({ function: name, ...process }) => runs.get(name)?.attach(process),
-    onChange: (change) => runs.get(change.function)?.noteChange(change),
+    onChange(change) {
+      runs.get(change.function)?.noteChange(change);
+      reloading?.noteChange(change);
+    },
     onOutput({ function: name }, stream, chunk) {
       runs.get(name)?.noteOutput(stream, chunk);
       return room();
@@ -120,6 +142,8 @@ export function startSession({
         embeddedBroker: broker?.url,
         env,
         gracePeriod,
+        envFiles,
+        watch: watch !== undefined,
         emit,
       });
       runs.set(functionPlan.name, run);
@@ -127,7 +151,8 @@ export function startSession({
     if (stopping.signal.aborted) return;
     background(supervisor.apply([...runs.values()].map(({ spec }) => spec)));
     open(); // who has asked already waits for an instance now
-    await Promise.all([...runs.values()].map((run) => run.ready));
+    reloading?.watchSettings([...(watch?.files ?? []), ...envFiles]);
+    await Promise.all([...runs.values()].map((run) => run.ready.catch(whatCanBeMended(run))));
     if (stopping.signal.aborted) return;
     isReady = true;
     const problem = control.announce();
@@ -140,9 +165,26 @@ export function startSession({
     if (problem) emit("error", describeError(problem)); // after `ready`: one before it means the end
   }
 
+  // While the files are watched, a module that cannot be loaded is mended without another start.
+  const whatCanBeMended =
+    ({ plan: { name } }: FunctionRun) =>
+    (err: unknown) => {
+      if (!watch || stopping.signal.aborted) throw err;
+      emit("error", failureOf(err), name);
+    };
+
+  async function reconfigure(change: Change): Promise<void> {
+    if (!watch || stopped) return;
+    const next = watch.replan();
+    const done = reconfigureAll(runs, next, change, emit);
+    await supervisor.apply([...runs.values()].map(({ spec }) => spec));
+    done();
+  }
+
   // The functions side by side, so that one grace period is enough for all; then what they used.
   async function closeAll(reason?: string): Promise<void> {
     control?.withdraw();
+    reloading?.stop();
     for (const run of runs.values()) run.detach();
     open();
     await Promise.all([front?.stop(gracePeriod), supervisor.stop(gracePeriod)]);

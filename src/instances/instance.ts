@@ -11,6 +11,7 @@ import {
   type NewsItem,
   type ParentMessage,
   type SharingMessage,
+  type SourceReport,
   type WorkerMessage,
 } from "./messages";
 
@@ -37,6 +38,8 @@ export interface InstanceEvents {
   /** The process exists, and loads. */
   onSpawn?(pid: number): void;
   onNews(item: NewsItem): void;
+  /** It has loaded files, or found some missing; also long after it is ready. Only of a process that is watched. */
+  onSources?(sources: SourceReport): void;
   /** So many news were lost because they came too fast. */
   onDropped(count: number): void;
   /** What only workers say that share a port. */
@@ -83,16 +86,10 @@ export async function startInstance(
   spec: InstanceSpec,
   events: InstanceEvents,
   signal?: AbortSignal,
+  spawn: (spec: InstanceSpec) => ChildProcess = forkWorker,
 ): Promise<Instance> {
   signal?.throwIfAborted();
-  const { args = [], execArgv = [], output = "pipe" } = spec;
-  const child = fork(join(__dirname, "worker.js"), args, {
-    cwd: spec.folder,
-    env: { ...spec.env, FF_PARENT_PID: String(process.pid), FF_LISTEN: spec.listen },
-    execArgv: [...execArgv],
-    stdio: ["ignore", output, output, "ipc"],
-    serialization: "json",
-  });
+  const child = spawn(spec);
   for (const name of ["stdout", "stderr"] as const) {
     const stream = child[name];
     stream?.on("data", (chunk: Buffer) => {
@@ -120,6 +117,29 @@ export async function startInstance(
     await ended;
     throw err;
   }
+}
+
+/** A process of its own, for this spec. */
+export function forkWorker(
+  spec: Omit<InstanceSpec, "listen" | "function">,
+  env = environmentOf(spec),
+): ChildProcess {
+  const { folder, args = [], execArgv = [], output = "pipe" } = spec;
+  return fork(join(__dirname, "worker.js"), args, {
+    cwd: folder,
+    env,
+    execArgv: [...execArgv],
+    stdio: ["ignore", output, output, "ipc"],
+    serialization: "json",
+  });
+}
+
+/** What the spec says, and where to listen. */
+export function environmentOf({
+  env,
+  listen,
+}: Pick<InstanceSpec, "env"> & { listen?: string }): NodeJS.ProcessEnv {
+  return { ...env, FF_PARENT_PID: String(process.pid), ...(listen !== undefined && { FF_LISTEN: listen }) };
 }
 
 const lastOutput = 200; // ms
@@ -178,6 +198,7 @@ function readyMessage(
         if (message.dropped) events.onDropped(message.dropped);
         return message.items.forEach(events.onNews);
       }
+      if (message.type === "sources") return events.onSources?.(message);
       settle();
       if (message.type === "ready") return resolve(message);
       const { type: _, ...failure } = message;
@@ -189,9 +210,10 @@ function readyMessage(
 function isWorkerMessage(message: unknown): message is WorkerMessage {
   if (typeof message !== "object" || message === null) return false;
   if (isSharingMessage(message)) return true;
-  const { type, address, functions, items, code } = message as Record<string, unknown>;
+  const { type, address, functions, items, files, code } = message as Record<string, unknown>;
   if (type === "ready") return typeof address === "string" && Array.isArray(functions);
   if (type === "news") return Array.isArray(items);
+  if (type === "sources") return Array.isArray(files);
   return type === "failed" && typeof code === "string";
 }
 

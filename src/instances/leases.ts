@@ -67,6 +67,9 @@ export interface Leases<P extends Place> {
   add(place: P): void;
   /** Out of it: nobody gets this place any more. Those who have it keep it. */
   remove(place: P): void;
+  /** Nobody gets a place before the returned function is called, and nobody is turned away for want of one. */
+  hold(): () => void;
+  readonly isOnHold: boolean;
   /** Turns away everybody who waits. */
   refuseAll(error: () => FrameworkError): void;
   /** Gives places to those who wait, as far as the limits go. */
@@ -84,7 +87,9 @@ export function createLeases<P extends Place>(options: LeasesOptions<P>): Leases
   const places = new Set<P>();
   const waiting = new Set<Waiter<P>>(); // in the order of arrival
   let held = 0;
+  let holds = 0;
 
+  const freePlace = () => (holds > 0 ? undefined : freest(places, limits().concurrency));
   const tellDemand = () => onDemand(held + waiting.size);
 
   function grant(place: P): Lease {
@@ -142,18 +147,22 @@ export function createLeases<P extends Place>(options: LeasesOptions<P>): Leases
 
   function serve(): void {
     for (const waiter of waiting) {
-      const place = freest(places, limits().concurrency);
+      const place = freePlace();
       if (!place) return;
       waiter.take(place);
     }
   }
 
+  function refuseAll(error: () => FrameworkError): void {
+    for (const waiter of waiting) waiter.fail(error());
+  }
+
   return {
     async acquire({ signal } = {}) {
       signal?.throwIfAborted();
-      const place = freest(places, limits().concurrency);
+      const place = freePlace();
       if (place) return grant(place);
-      const refused = places.size === 0 ? refusal() : undefined;
+      const refused = places.size === 0 && holds === 0 ? refusal() : undefined;
       if (refused) throw refused;
       const { queue } = limits();
       if (waiting.size < queue) return wait(signal);
@@ -169,9 +178,22 @@ export function createLeases<P extends Place>(options: LeasesOptions<P>): Leases
       serve();
     },
     remove: (place) => void places.delete(place),
-    refuseAll(error) {
-      for (const waiter of waiting) waiter.fail(error());
+    hold() {
+      let isHeld = true;
+      holds++;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        if (--holds > 0) return;
+        serve();
+        const refused = places.size === 0 ? refusal() : undefined;
+        if (refused) refuseAll(() => refused);
+      };
     },
+    get isOnHold() {
+      return holds > 0;
+    },
+    refuseAll,
     serve,
     get waiting() {
       return waiting.size;

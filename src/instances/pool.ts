@@ -100,6 +100,11 @@ export class Pool {
     return this.#leases.acquire(options);
   }
 
+  /** Requests wait, also those that an instance could take, until the returned function is called. */
+  hold(): () => void {
+    return this.#leases.hold();
+  }
+
   /** Error: FF_INSTANCE_SCALE. */
   scale(instances: number): void {
     const { max } = this.#limits;
@@ -234,7 +239,7 @@ export class Pool {
     this.#record.noteChange(slot, error);
     if (error && generation.rule.isCrashLoop)
       this.#record.noteCrashLoop(slot, crashLoopOf(this.#options.function, generation), error);
-    const refusal = this.#slots.hasReady ? undefined : this.#refusal();
+    const refusal = this.#slots.hasReady || this.#leases.isOnHold ? undefined : this.#refusal();
     if (refusal) this.#leases.refuseAll(() => refusal);
     if (error && this.#outgoing().includes(slot)) this.#retire([slot]); // it is going to be replaced anyway
     if (state !== "starting") this.#adjustSoon();

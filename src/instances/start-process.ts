@@ -4,6 +4,7 @@ import { describeError, log } from "../core/log";
 import { type NewsItem, publishItem } from "../telemetry/channels";
 import { type Instance, InstanceStartError, type startInstance } from "./instance";
 import type { FunctionLogs } from "./logs";
+import type { SourceReport } from "./messages";
 import type { Slot } from "./slot";
 import type { SocketFolder } from "./sockets";
 import type { ProcessSettings } from "./spec";
@@ -19,6 +20,8 @@ export interface ProcessHooks {
     stream: "stdout" | "stderr",
     chunk: Buffer,
   ): Promise<unknown> | undefined;
+  /** A process that is watched has loaded files, or found some missing. */
+  onSources?(from: { function: string; instance: string }, sources: SourceReport): void;
 }
 
 export interface StartProcessOptions {
@@ -47,6 +50,7 @@ export async function startProcess(
         if (item.channel === "invocation") slot.noteAnswer();
         publishItem({ ...item, data: { ...item.data, ...from } } as NewsItem);
       },
+      onSources: (sources) => hooks.onSources?.(from, sources),
       onDropped: (count) =>
         log.warn(`${count} news of "${from.function}" were dropped: it makes more than can be told.`),
       onOutput(stream, chunk) {

@@ -44,6 +44,8 @@ export interface Supervisor {
   scale(name: string, instances: number): void;
   /** New processes for all instances, as if its settings had changed. Resolves as `apply` does. */
   restart(name: string): Promise<void>;
+  /** Requests wait, also those that an instance could take, until the returned function is called. Twice is fine. */
+  hold(name: string): () => void;
   logs(name: string, options?: ReadLogsOptions): AsyncGenerator<LogLine>;
   /** Drains all within the grace period (seconds; default: each function's own). Twice is fine. */
   stop(grace?: number): Promise<void>;
@@ -121,6 +123,7 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
       const spec = specs.get(name);
       if (spec) await withSettings(pool, spec, (settings) => pool.restart(settings));
     },
+    hold: (name) => poolOf(name).hold(),
     logs: (name, wish) => poolOf(name).logs.read(wish),
     stop(grace) {
       stopped ??= finish(grace);

@@ -6,13 +6,20 @@ import { removeSocket } from "./sockets";
 export interface WatchdogData {
   /** Process id of the parent. */
   parent: number;
+}
+
+/** The process answers; or what it knows only after its start. */
+export type WatchdogMessage = "alive" | WatchdogLimits;
+
+interface WatchdogLimits {
   /** Milliseconds that a process which still answers has for its drain. */
   grace: number;
   /** Path of the UNIX socket that is left behind by a kill. */
   socket: string | undefined;
 }
 
-const { parent, grace, socket } = workerData as WatchdogData;
+const { parent } = workerData as WatchdogData;
+let { grace, socket }: WatchdogLimits = { grace: 0, socket: undefined };
 const pollEvery = 500; // ms
 const answerWithin = 1_000;
 
@@ -22,11 +29,17 @@ const poll = setInterval(() => {
   let end = setTimeout(kill, answerWithin);
   parentPort?.postMessage("orphaned");
   // A process that answers is draining and gets its grace period.
-  parentPort?.once("message", () => {
+  onAlive = () => {
     clearTimeout(end);
     end = setTimeout(kill, grace + answerWithin);
-  });
+  };
 }, pollEvery);
+let onAlive: () => void = () => undefined;
+
+parentPort?.on("message", (message: WatchdogMessage) => {
+  if (message === "alive") return onAlive();
+  ({ grace, socket } = message);
+});
 
 function kill(): void {
   if (socket !== undefined) removeSocket(socket);

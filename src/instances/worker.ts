@@ -3,17 +3,19 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 
 import { asFrameworkError } from "../core/errors";
+import { lazyRequire } from "../core/lazy";
 import { createLifecycle, exitCodes, type Lifecycle } from "../core/lifecycle";
 import { configureLog, describeError, logError, throwProblems } from "../core/log";
 import { logSettingsOf, readServeFlags } from "../core/read-flags";
+import type { SourceRecorder } from "../loading/source-recorder";
 import { serveFromFlags } from "../serving/from-flags";
 import type { ListenAddress } from "../serving/listen";
 import { channelNames, listen } from "../telemetry/channels";
-import type { NewsItem, ParentMessage } from "./messages";
+import type { NewsItem, ParentMessage, WarmUp } from "./messages";
 import { metricsOfAll, sharingFrom, takeConnections } from "./sharing";
 import { removeSocket } from "./sockets";
 import { tell } from "./tell";
-import type { WatchdogData } from "./watchdog";
+import type { WatchdogData, WatchdogMessage } from "./watchdog";
 
 const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
@@ -24,8 +26,7 @@ async function main(): Promise<void> {
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  const address = listenAddress(process.env.FF_LISTEN);
-  const socket = "path" in address ? address.path : undefined;
+  let socket: string | undefined;
   let grace: number | undefined;
   process.on("message", (message: ParentMessage) => {
     if (message.type !== "drain") return;
@@ -33,18 +34,30 @@ async function main(): Promise<void> {
     void lifecycle.stop("the parent asked for it");
   });
   const onOrphaned = () => {
-    if (socket !== undefined) process.once("exit", () => removeSocket(socket));
+    const path = socket;
+    if (path !== undefined) process.once("exit", () => removeSocket(path));
     void lifecycle.stop("the parent is gone");
   };
   process.on("disconnect", onOrphaned);
   if (!process.connected) return onOrphaned();
+  const { FF_SPARE: spare } = process.env;
+  const watchdog = startWatchdog(onOrphaned);
+  const sources = watchSources();
+  if (spare !== undefined) {
+    if (spare.includes("import")) sources?.beforeImport();
+    await (lazyRequire("../instances/spare-worker.js") as typeof import("./spare-worker")).waitForBegin(
+      spare,
+    );
+  }
+  const address = listenAddress(process.env.FF_LISTEN);
+  socket = "path" in address ? address.path : undefined;
   try {
     const flags = readServeFlags(process.argv.slice(2), process.env);
     const { values, problems } = flags;
     const settings = logSettingsOf("serve", values);
     configureLog(sharing?.startLines === "off" ? { ...settings, level: "error" } : settings);
     throwProblems(problems);
-    startWatchdog({ grace: values["grace-period"] * 1000, socket, onOrphaned }); // before the user's module, which may block for ever
+    watchdog({ grace: values["grace-period"] * 1000, socket }); // before the user's module, which may block for ever
     if (sharing) tellFirstAnswer();
     else passNewsOn(lifecycle);
     if (sharing) process.channel?.unref(); // what the module waits for in vain is seen by an empty event loop
@@ -59,8 +72,10 @@ async function main(): Promise<void> {
     process.channel?.ref();
     configureLog(settings);
     if (sharing) takeConnections(running, lifecycle);
+    sources?.flush(); // the parent knows all files before it says that it is ready
     tell({ type: "ready", address: running.address, functions: [...running.functions] });
   } catch (err) {
+    sources?.flush();
     tell({ type: "failed", ...describeError(asFrameworkError(err)) }, () =>
       process.exit(exitCodes.cannotStart),
     );
@@ -115,21 +130,35 @@ function passNewsOn(lifecycle: Lifecycle): void {
   });
 }
 
-// A blocked event loop cannot see that the parent is gone: a thread looks for it.
-function startWatchdog({
-  grace,
-  socket,
-  onOrphaned,
-}: Omit<WatchdogData, "parent"> & { onOrphaned: () => void }): void {
-  const parent = Number(process.env.FF_PARENT_PID ?? process.ppid);
-  const workerData: WatchdogData = { parent, grace, socket };
+// Only where the parent watches them: it costs a little at every file.
+function watchSources(): SourceRecorder | undefined {
+  if (process.env.FF_WATCH !== "true") return undefined;
+  const { recordSources } = lazyRequire(
+    "../loading/source-recorder.js",
+  ) as typeof import("../loading/source-recorder");
+  const isAsync = () => /"runtime"\s*:\s*"async"/i.test(process.env.FUNC_CONTEXT ?? "");
+  const needsOf = (): WarmUp[] => [
+    isAsync() ? "deliver" : "serve",
+    ...(recorder.hasTypeScript ? (["typescript"] as const) : []),
+    ...(recorder.hasImports ? (["import"] as const) : []),
+  ];
+  const recorder = recordSources((news) => tell({ type: "sources", ...news, needs: needsOf() }));
+  process.once("exit", recorder.flush);
+  return recorder;
+}
+
+// A blocked event loop cannot see that the parent is gone: a thread looks for it. The returned function tells it more.
+function startWatchdog(onOrphaned: () => void): (later: WatchdogMessage) => void {
+  const workerData: WatchdogData = { parent: Number(process.env.FF_PARENT_PID ?? process.ppid) };
   const thread = new Worker(join(__dirname, "watchdog.js"), { workerData });
+  const say = (message: WatchdogMessage) => thread.postMessage(message);
   thread.on("message", () => {
-    thread.postMessage("alive");
+    say("alive");
     onOrphaned();
   });
   thread.on("error", logError);
   thread.unref();
+  return say;
 }
 
 void main();

@@ -1,6 +1,6 @@
 /** The hooks in Node's thread for them (Node 20, and 22 before 22.15): the same ones, with Node's promises around. */
 import { lazyRequire } from "../core/lazy";
-import { foundAfterAll, type ImportHooks, type ImportHooksModule } from "./import-hooks";
+import { createHookList, foundAfterAll, type ImportHooksModule } from "./import-hooks";
 
 interface Context {
   parentURL?: string;
@@ -8,15 +8,10 @@ interface Context {
 type Next<T> = (text: string, context: Context) => Promise<T>;
 
 // Registering again makes Node ask this module once more: all hooks are here, and the second answer is the first.
-const installed: ImportHooks[] = [];
-const hooks: Required<ImportHooks> = {
-  resolve: (specifier, parent) => firstOf((one) => one.resolve?.(specifier, parent)),
-  resolveMissing: (specifier, parent) => firstOf((one) => one.resolveMissing?.(specifier, parent)),
-  load: (url) => firstOf((one) => one.load?.(url)),
-};
+const { hooks, add } = createHookList();
 
 export function initialize({ file, data }: { file: string; data: unknown }): void {
-  installed.push((lazyRequire(file) as ImportHooksModule<unknown>).createHooks(data));
+  add((lazyRequire(file) as ImportHooksModule<unknown>).createHooks(data));
 }
 
 export async function resolve(specifier: string, context: Context, next: Next<{ url: string }>) {
@@ -32,12 +27,4 @@ export async function resolve(specifier: string, context: Context, next: Next<{ 
 export async function load(url: string, context: Context, next: Next<object>) {
   const source = hooks.load(url);
   return source === undefined ? next(url, context) : { format: "module", source, shortCircuit: true };
-}
-
-function firstOf(ask: (hooks: ImportHooks) => string | undefined): string | undefined {
-  for (const one of installed) {
-    const answer = ask(one);
-    if (answer !== undefined) return answer;
-  }
-  return undefined;
 }

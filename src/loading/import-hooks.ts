@@ -5,6 +5,7 @@
 import * as nodeModule from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { MessagePort } from "node:worker_threads";
 
 import { lazyRequire } from "../core/lazy";
 
@@ -22,14 +23,46 @@ export interface ImportHooksModule<T> {
   createHooks(data: T): ImportHooks;
 }
 
-/** Installs the hooks of a module for all imports from now on. */
-export function hookImports<T>(file: string, data: T): void {
-  const { registerHooks } = nodeModule as { registerHooks?: (hooks: SyncHooks) => void };
+const { registerHooks } = nodeModule as { registerHooks?: (hooks: SyncHooks) => void };
+
+/** False on Node 20, and 22 before 22.15: the first hook costs a thread. */
+export const canHookInThread = registerHooks !== undefined;
+
+const installed = createHookList();
+
+/** Installs the hooks of a module for all imports from now on. Those that are installed first are asked first. */
+export function hookImports<T>(file: string, data: T, transferList: readonly MessagePort[] = []): void {
   if (registerHooks) {
-    registerHooks(inThisThread((lazyRequire(file) as ImportHooksModule<T>).createHooks(data)));
+    if (installed.isEmpty) registerHooks(inThisThread(installed.hooks));
+    installed.add((lazyRequire(file) as ImportHooksModule<T>).createHooks(data));
     return;
   }
-  nodeModule.register(pathToFileURL(join(__dirname, "import-hooks-thread.js")), { data: { file, data } });
+  const thread = pathToFileURL(join(__dirname, "import-hooks-thread.js"));
+  nodeModule.register(thread, { data: { file, data }, transferList: [...transferList] });
+}
+
+/** Many hooks as one: the first that knows an answer gives it. */
+export function createHookList() {
+  const all: ImportHooks[] = [];
+  const firstOf = (ask: (hooks: ImportHooks) => string | undefined) => {
+    for (const one of all) {
+      const answer = ask(one);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  };
+  const hooks: Required<ImportHooks> = {
+    resolve: (specifier, parent) => firstOf((one) => one.resolve?.(specifier, parent)),
+    resolveMissing: (specifier, parent) => firstOf((one) => one.resolveMissing?.(specifier, parent)),
+    load: (url) => firstOf((one) => one.load?.(url)),
+  };
+  return {
+    hooks,
+    add: (one: ImportHooks) => void all.push(one),
+    get isEmpty() {
+      return all.length === 0;
+    },
+  };
 }
 
 interface Context {

@@ -6,6 +6,7 @@ import { frameworkError, isError } from "../core/errors";
 import { settled } from "../core/settled";
 import { isCompileError, loadError } from "./load-error";
 import { isEsModule, isTypeScript } from "./locate";
+import { noteImport } from "./source-notes";
 
 const load = createRequire(__filename);
 
@@ -47,6 +48,7 @@ async function importAfterAll(file: string, first: unknown): Promise<unknown> {
 
 // A top-level await may wait for what never comes.
 function importFile(file: string): Promise<unknown> {
+  noteImport();
   if (isTypeScript(file)) typeScript().hookTypeScriptImports();
   return settled(import(pathToFileURL(file).href), () =>
     frameworkError("FF_LOAD_UNSETTLED", { file }, { place: { file } }),

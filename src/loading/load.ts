@@ -1,8 +1,11 @@
 /** Loads the user's module and picks the functions to serve. */
+import { resolve } from "node:path";
+
 import { provideFramework } from "./framework-imports";
 import { type ImportOptions, importModule } from "./import-module";
 import type { LoadedModule } from "./loaded";
 import { locateImport, locateModule } from "./locate";
+import { noteFile } from "./source-notes";
 import { chooseFunctions } from "./targets";
 
 export interface LoadOptions extends ImportOptions {
@@ -24,6 +27,7 @@ export async function loadModule({
   imports = [],
   typescript,
 }: LoadOptions = {}): Promise<LoadedModule> {
+  noteFile(resolve(source, "package.json")); // it may decide which file is the module, now or later
   const file = locateModule(source);
   const before = imports.map((name) => locateImport(name, process.cwd()));
   provideFramework(file);

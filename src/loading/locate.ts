@@ -6,6 +6,7 @@ import { dirname, extname, join, resolve } from "node:path";
 import { frameworkError, messageOf } from "../core/errors";
 import { type JsonSyntaxError, readJson } from "../core/json";
 import { exportTarget } from "./package-exports";
+import { noteMissing } from "./source-notes";
 
 /** The absolute path of the module at `source`, a file (ending optional) or a folder. Errors: FF_LOAD_NOT_FOUND, FF_LOAD_PACKAGE_JSON. */
 export function locateModule(source: string): string {
@@ -13,8 +14,9 @@ export function locateModule(source: string): string {
   const manifest = readPackage(location);
   const file =
     required(location) ?? required(join(location, "function")) ?? withOtherEndings(location, manifest);
-  if (file === undefined) throw frameworkError("FF_LOAD_NOT_FOUND", { source: location });
-  return file;
+  if (file !== undefined) return file;
+  for (const name of ["index", String(manifest?.main ?? "function")]) noteMissing(join(location, name));
+  throw frameworkError("FF_LOAD_NOT_FOUND", { source: location });
 }
 
 /**

@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors";
 import { log, logError } from "../core/log";
 import { pluginMark } from "../functions/plugin";
 import type { PluginInstance, Plugins } from "../functions/types";
+import { noteMissing } from "./source-notes";
 
 const loadable = /\.(?:[cm]?js|[cm]?ts)$/;
 
@@ -38,6 +39,7 @@ export async function loadPlugins(
 }
 
 function filesOf(folder: string): string[] {
+  noteMissing(join(folder, "*")); // one more file in it is one more plugin
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
     const isPlugin = (name: string) => loadable.test(name) && !/\.d\.[cm]?ts$/.test(name);

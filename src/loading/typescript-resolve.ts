@@ -1,10 +1,11 @@
 /** What a specifier means in a TypeScript project, where Node's own rules do not say: endings, folders, `paths`. */
 import { realpathSync, statSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
-import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
+import { dirname, extname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { isTypeScript } from "./locate";
+import { isUsers } from "./source-notes";
 import { configOf } from "./typescript-config";
 
 /** The path of a `file:` URL, without its query; undefined for other URLs. */
@@ -14,7 +15,7 @@ export function fileOf(url: string): string | undefined {
 
 /** The file that `specifier` means in `parent`, or undefined where Node's own rules are to decide. */
 export function resolveTypeScript(specifier: string, parent: string): string | undefined {
-  if (isBuiltin(specifier) || isDependency(parent)) return undefined;
+  if (isBuiltin(specifier) || !isUsers(parent)) return undefined;
   if (isAbsolute(specifier)) return probe(specifier, parent);
   if (/^\.{1,2}(?:\/|$)/.test(specifier)) return probe(resolve(dirname(parent), specifier), parent);
   for (const path of configOf(parent).pathsOf(specifier)) {
@@ -26,16 +27,12 @@ export function resolveTypeScript(specifier: string, parent: string): string | u
 
 /** A file in a package, named without its ending: `require` finds it, `import` does not. */
 export function resolveInPackage(specifier: string, parent: string): string | undefined {
-  if (!isTypeScript(parent) || isDependency(parent) || /^[./#]|:/.test(specifier)) return undefined;
+  if (!isTypeScript(parent) || !isUsers(parent) || /^[./#]|:/.test(specifier)) return undefined;
   try {
     return createRequire(parent).resolve(specifier);
   } catch {
     return undefined; // then Node's own error is told
   }
-}
-
-function isDependency(file: string): boolean {
-  return file.includes(`${sep}node_modules${sep}`);
 }
 
 // TypeScript's order: what is written in a .ts file as ./name.js is name.ts.

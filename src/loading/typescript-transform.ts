@@ -128,6 +128,12 @@ function esbuild(): typeof import("esbuild") {
   return loaded;
 }
 
+/** Has the transformer waiting, until the first file has been transformed. */
+export function warmUpTransformer(): void {
+  const loaded = lazyRequire("esbuild") as typeof import("esbuild");
+  loaded.transformSync("let a: 1", { loader: "ts" });
+}
+
 let version: string | undefined;
 
 function esbuildVersion(): string {

@@ -13,6 +13,8 @@ import type { ComponentDeclaration, FunctionManifest } from "./normal-form";
 export interface Manifests {
   functions: FunctionManifest[];
   components: ComponentDeclaration[];
+  /** What was read. */
+  files: string[];
   /** Documents that are read but have no effect yet, as a line each. */
   ignored: string[];
   problems: FrameworkError[];
@@ -60,7 +62,7 @@ export function readManifests({ paths, cwd, env }: ReadOptions): Manifests {
       (document) =>
         `${formatPlace(document.placeOf(["kind"]))}: the ${kindOf(document)} has no effect in this version.`,
     );
-  return { functions, components, ignored, problems };
+  return { files, functions, components, ignored, problems };
 }
 
 function filesOf(paths: readonly string[], cwd: string, problems: FrameworkError[]): string[] {

@@ -198,10 +198,14 @@ const modules: [what: string, module: string | undefined, code: string, message:
 ];
 for (const [what, module, errorCode, message] of modules) {
   test(`${what}: exit 1, and what was started is stopped`, async (t) => {
-    const { code, errors } = await failure(t, {
-      "function.yaml": yaml,
-      ...(module !== undefined && { "index.mjs": module }),
-    });
+    const { code, errors } = await failure(
+      t,
+      {
+        "function.yaml": yaml,
+        ...(module !== undefined && { "index.mjs": module }),
+      },
+      ["--no-watch"],
+    );
 
     assert.equal(code, 1);
     assert.equal(errors[0]?.code, errorCode);

@@ -1,5 +1,6 @@
 /** `functions-framework dev`: runs Function CRs on this machine. */
 import { once } from "node:events";
+import { resolve } from "node:path";
 
 import { type FrameworkError, frameworkError } from "../../core/errors";
 import { type FlagName, flagsOf } from "../../core/flags";
@@ -27,7 +28,9 @@ export async function devCommand(args: string[]): Promise<void> {
   lifecycle.limit(() => values["grace-period"] + 4); // an instance has 2 s more than that, and the broker must close
   process.stdout.on("error", () => void lifecycle.stop("nobody reads the output any more"));
   const cwd = process.cwd();
-  const plan = makePlan(readManifests({ paths: values.file, cwd, env: process.env }), cwd);
+  const read = () => readManifests({ paths: values.file, cwd, env: process.env });
+  const manifests = read();
+  const plan = makePlan(manifests, cwd);
   if (plan.problems.length > 0) return refuse(plan.problems);
 
   function refuse(errors: readonly FrameworkError[]): Promise<never> {
@@ -45,6 +48,8 @@ export async function devCommand(args: string[]): Promise<void> {
       mqtt: wish("mqtt-port", values["mqtt-port"], explicit),
     },
     allowedHosts: values["allowed-host"],
+    watch: values.watch ? { files: manifests.files, replan: () => makePlan(read(), cwd) } : undefined,
+    envFiles: (values["env-file"] ?? []).map((file) => resolve(file)),
     gracePeriod: values["grace-period"],
     env: process.env,
     emit,

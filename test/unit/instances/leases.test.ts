@@ -305,3 +305,27 @@ test("a place where nobody listens goes to nobody else until it is added again",
   assert.deepEqual(before, ["first: a", "second: a"]);
   assert.deepEqual(events.slice(2), ["third: a", "fourth: a"]);
 });
+
+test("on hold everybody waits, also for places that are free, and nobody is turned away for want of one", async () => {
+  const scene = setUp(
+    {},
+    { refusal: () => frameworkError("FF_INSTANCE_SCALE", { function: "hello", instances: 1, max: 0 }) },
+  );
+  scene.add("old");
+  const release = scene.leases.hold();
+  const other = scene.leases.hold();
+
+  scene.ask("a");
+  scene.remove("old");
+  scene.ask("b");
+  release();
+  release();
+  await settle();
+  assert.deepEqual(scene.events, []);
+  scene.add("new", 2);
+  other();
+  await settle();
+
+  assert.deepEqual(scene.events, ["a: new"]);
+  assert.equal(scene.leases.waiting, 1);
+});
