@@ -230,10 +230,10 @@ test("a sidecar that is not there fails the send and names its address", async (
   });
   t.after(relay.stop);
 
-  const reply = await postJson(relay.url, { a: 1 });
+  const reply = await postJson(relay.url, { timeoutMs: 500 });
 
   assertError(reply);
-  assert.match(reply.text, /127\.0\.0\.1:1 cannot be reached/);
+  assert.match(reply.text, /127\.0\.0\.1:1 is not ready after 0\.5 s/);
 });
 
 test("an unknown output lists the known ones", async () => {
