@@ -22,6 +22,7 @@ import type * as InputsHttp from "./inputs-http";
 import type { ServedFunction, ServeOptions } from "./options";
 import { createReserved } from "./reserved";
 import { createRouter } from "./routes";
+import type * as FunctionServer from "./server";
 import { createTarget } from "./target";
 import { serverTimeouts } from "./timeouts";
 
@@ -129,7 +130,7 @@ export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOp
     health: healthOf(options),
     metrics,
   });
-  const { createFunctionServer, warmUp } = load("./server.js") as typeof import("./server"); // not for an async function
+  const { createFunctionServer, warmUp } = load("./server.js") as typeof FunctionServer; // not for an async function
   const server = createFunctionServer({
     handle: isAlone ? only.handle : createRouter(endpoints),
     reserved,

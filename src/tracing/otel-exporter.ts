@@ -1,9 +1,8 @@
 /** Where OpenTelemetry's spans go. A new exporter: one row here. */
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
-
+import type { ExporterSettings } from "./exporter-settings";
 import { createOutage } from "./outage";
 import { loadPackage } from "./packages";
-import type { ExporterSettings } from "./settings";
 
 /** `settings` before the environment; the packages know the variables themselves. */
 type Make = (settings: ExporterSettings, env: NodeJS.ProcessEnv) => SpanExporter;

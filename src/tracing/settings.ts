@@ -2,6 +2,7 @@
 import { frameworkError } from "../core/errors";
 import type { FunctionContext, PluginsTracing } from "../core/function-context";
 import { isRecord } from "../core/value";
+import { checkEnvironment, type ExporterSettings, exporterOf, textsOf } from "./exporter-settings";
 
 export interface TracingSettings {
   provider: "opentelemetry" | "skywalking";
@@ -24,17 +25,6 @@ export interface TracingSettings {
   runtime: string;
   /** Wrap messages as OpenFunction's framework for Go does. */
   innerEvents: boolean;
-}
-
-export interface ExporterSettings {
-  /** `otlp`, `zipkin` or `console`. */
-  name?: string | undefined;
-  protocol?: string | undefined;
-  endpoint?: string | undefined;
-  headers?: Record<string, string> | undefined;
-  compression?: string | undefined;
-  /** Milliseconds. */
-  timeout?: number | undefined;
 }
 
 export interface SettingsSource {
@@ -113,11 +103,6 @@ export function hasOwnProvider(): boolean {
   return isRecord(shared) && shared.trace !== undefined;
 }
 
-function textsOf(values: unknown): Record<string, string> {
-  if (!isRecord(values)) return {};
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
-}
-
 // OpenFunction's samples write `{key: "sw8-correlation", value: "base64(key):base64(value),…"}`.
 function baggageOf(values: unknown): Record<string, string> {
   const texts = textsOf(values);
@@ -134,76 +119,4 @@ export function readCorrelation(text: string): Record<string, string> {
 
 function fromBase64(text: string): string {
   return Buffer.from(text.trim(), "base64").toString("utf8");
-}
-
-const exporters = ["otlp", "zipkin", "console"];
-const protocols = ["http/protobuf", "http/json", "grpc"];
-const compressions = ["gzip", "none"];
-
-function exporterOf(stated: unknown, problems: string[]): ExporterSettings {
-  if (!isRecord(stated)) return {};
-  const place = "pluginsTracing.provider.exporter";
-  const choice = (field: string, choices: readonly string[]) => {
-    const value = textOf(stated[field])?.toLowerCase();
-    if (value !== undefined && !choices.includes(value))
-      problems.push(`${place}.${field} must be one of ${choices.join(", ")}, not "${value}"`);
-    return value;
-  };
-  const endpoint = textOf(stated.endpoint);
-  if (endpoint !== undefined && !isAddress(endpoint))
-    problems.push(`${place}.endpoint must be an address such as http://collector:4318, not "${endpoint}"`);
-  const timeout = millisecondsOf(stated.timeout);
-  if (timeout !== undefined && !(timeout > 0))
-    problems.push(`${place}.timeout must be a time such as "10s", not "${String(stated.timeout)}"`);
-  return {
-    name: choice("name", exporters),
-    protocol: choice("protocol", protocols),
-    endpoint,
-    headers: headersOf(stated.headers),
-    compression: choice("compression", compressions),
-    timeout,
-  };
-}
-
-function checkEnvironment(env: NodeJS.ProcessEnv, problems: string[]): void {
-  for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) {
-    const value = env[name];
-    if (value && !isAddress(value))
-      problems.push(`${name} must be an address such as http://collector:4318, not "${value}"`);
-  }
-  for (const name of ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"]) {
-    const value = env[name];
-    if (value && !protocols.includes(value))
-      problems.push(`${name} must be one of ${protocols.join(", ")}, not "${value}"`);
-  }
-  for (const value of env.OTEL_TRACES_EXPORTER?.split(",") ?? []) {
-    if (value.trim() !== "" && !exporters.includes(value.trim()))
-      problems.push(`OTEL_TRACES_EXPORTER must be one of ${exporters.join(", ")}, none, not "${value}"`);
-  }
-}
-
-function textOf(value: unknown): string | undefined {
-  return value === undefined || value === null || value === "" ? undefined : String(value);
-}
-
-function isAddress(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text);
-}
-
-// `k=v,k=v` as the variables of OpenTelemetry have it, or an object.
-function headersOf(stated: unknown): Record<string, string> | undefined {
-  if (typeof stated !== "string") return isRecord(stated) ? textsOf(stated) : undefined;
-  const pairs = stated.split(",").map((pair) => {
-    const at = pair.indexOf("=");
-    return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
-  });
-  return Object.fromEntries(pairs.filter(([name]) => name !== ""));
-}
-
-/** `10s`, `500ms`, `PT10S`, or a number of milliseconds. */
-function millisecondsOf(stated: unknown): number | undefined {
-  const text = textOf(stated);
-  if (text === undefined) return undefined;
-  const [, amount, unit = "ms"] = /^(?:PT)?(\d+(?:\.\d+)?)(ms|s|m)?$/i.exec(text) ?? [];
-  return Number(amount) * ({ ms: 1, s: 1000, m: 60_000 }[unit.toLowerCase()] ?? 1);
 }

@@ -34,7 +34,8 @@ const heavy = [
   "@opentelemetry/",
   "@grpc/",
 ];
-const ourHeavy = /\/dist\/(functions\/(typescript|import-hooks|syntax)|tracing\/(?!(open|settings)\.js))/;
+const ourHeavy =
+  /\/dist\/(functions\/(typescript|import-hooks|syntax)|tracing\/(?!(open|settings|exporter-settings)\.js))/;
 
 async function serve(t: TestContext, target: string, env: Record<string, string> = {}) {
   const project = makeProject(t, { "index.js": module });
