@@ -345,6 +345,17 @@ export const catalogue = {
     message: () => "ctx.dapr() needs the package @dapr/dapr, which is not installed.",
     hint: () => "npm install @dapr/dapr",
   },
+  // Tracing
+  FF_TRACING_INVALID: {
+    message: (d: { problems: string[] }) => `Tracing cannot be set up: ${d.problems.join("; ")}.`,
+    hint: () => "docs/tracing.md lists the settings. OTEL_SDK_DISABLED=true turns OpenTelemetry off.",
+  },
+  FF_TRACING_PACKAGE_MISSING: {
+    message: (d: { name: string; range: string | undefined }) =>
+      `Tracing needs the package ${d.name}, which is not installed.`,
+    hint: (d: { name: string; range: string | undefined }) =>
+      `npm install "${d.name}${d.range ? `@${d.range}` : ""}"`,
+  },
   // Manifests
   FF_MANIFEST_NOT_FOUND: {
     message: (d: { path: string }) => `No manifest is found at "${d.path}".`,

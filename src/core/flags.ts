@@ -176,6 +176,14 @@ export const flags = {
     group: "Function",
     commands: ["serve"],
   },
+  "inner-events": {
+    ...onOff,
+    env: "FF_INNER_EVENTS",
+    default: false,
+    help: "While tracing: wrap sent messages as OpenFunction's Go framework does, with the trace inside.",
+    group: "Function",
+    commands: ["serve"],
+  },
   file: {
     ...text,
     alias: "f",

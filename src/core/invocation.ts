@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import { rawHeader } from "./http";
 import { createLogger, type Logger } from "./log";
+import type { InvocationSpan } from "./span";
 import {
   parseCloudTrace,
   parseTraceparent,
@@ -17,11 +18,19 @@ export type Trigger = "http" | `binding:${string}` | `topic:${string}/${string}`
 
 /** Who waits for the answer, as far as an invocation looks at it: an HTTP response, or a call of another protocol. */
 export interface Caller {
-  readonly req: { readonly rawHeaders: readonly string[] };
+  readonly req: CallerRequest;
   readonly closed: boolean;
   /** False at the close: it went away before the answer. */
   readonly writableFinished: boolean;
   once(event: "close", listener: () => void): unknown;
+}
+
+/** The rest is there for HTTP. */
+interface CallerRequest {
+  readonly rawHeaders: readonly string[];
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion?: string;
 }
 
 /** Made once a call; what is rarely asked for is made when asked. */
@@ -35,6 +44,8 @@ export class Invocation {
   settled = false;
   /** The error that decided the outcome. */
   error: unknown;
+  /** Set before the call where something traces. */
+  span: InvocationSpan | undefined;
   readonly #res: Caller;
   #id: string | undefined;
   #abort: AbortController | undefined;
@@ -58,8 +69,14 @@ export class Invocation {
     return this.#id;
   }
 
-  /** Where the call stands in a trace of its caller's, when a header says so. */
+  /** The first value of a header that came with the call; its name in lower case. */
+  header(name: string): string | undefined {
+    return rawHeader(this.#res.req, name);
+  }
+
+  /** Where the call stands in a trace: its own span, else its caller's, when a header says so. */
   get trace(): TraceContext | undefined {
+    if (this.span) return this.span.ids;
     const traceparent = rawHeader(this.#res.req, "traceparent");
     return (traceparent === undefined ? undefined : parseTraceparent(traceparent)) ?? this.cloudTrace;
   }
@@ -70,8 +87,13 @@ export class Invocation {
     return header === undefined ? undefined : parseCloudTrace(header);
   }
 
-  /** What requests made by this call carry: the caller's headers as they came, so that its trace goes on. */
+  /** What requests made by this call carry: its own span, else the caller's headers as they came. */
   get traceHeaders(): TraceHeaders | undefined {
+    return this.span ? this.span.headers : this.callerTrace;
+  }
+
+  /** The caller's headers as they came, so that its trace goes on. */
+  get callerTrace(): TraceHeaders | undefined {
     const { req } = this.#res;
     const traceparent = rawHeader(req, "traceparent");
     const stated =

@@ -7,11 +7,8 @@ export interface TraceContext {
   spanId: string;
 }
 
-/** The same as it goes on with the requests that a call makes. */
-export interface TraceHeaders {
-  traceparent: string;
-  tracestate?: string;
-}
+/** The same as it goes on with the requests that a call makes: W3C's headers, and those of what traces here. */
+export type TraceHeaders = Readonly<Record<string, string>>;
 
 // W3C Trace Context §3.2: version, trace, parent, flags; a later version may add parts behind another dash.
 const traceparentPattern = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}(?:$|-)/;

@@ -2,6 +2,7 @@
 import { eventData } from "../core/cloudevent";
 import { guessData, isJson, isText, parseContentType } from "../core/content";
 import type { BulkSubscribe } from "../core/function-context";
+import { innerEventType } from "../core/inner-event";
 import { isRecord } from "../core/value";
 
 /** What the app answers to a topic delivery. */
@@ -53,8 +54,6 @@ export function unwrapEvent(value: unknown): DeliveredEvent {
   return unwrapTraced({ event: value, data: dataOf(value) });
 }
 
-const tracedType = "io.openfunction.function.";
-
 /**
  * With tracing on, functions in Go wrap what they send in an event of theirs, whose data is `{metadata, userData}` with
  * the payload in base64: the function gets the payload. The wrapper is the event where it came in no other.
@@ -75,7 +74,7 @@ export function unwrapTraced(delivered: DeliveredEvent): DeliveredEvent {
 function isTraced(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { type } = value as { type?: unknown };
-  return typeof type === "string" && type.startsWith(tracedType) && isEnvelope(value);
+  return typeof type === "string" && type.startsWith(innerEventType) && isEnvelope(value);
 }
 
 /** One message of a bulk. */

@@ -177,7 +177,7 @@ export interface HookInvocation {
   readonly log: Logger;
   /** State of this invocation, empty at its start; `ctx.locals` is the same object. */
   readonly locals: Record<string, unknown>;
-  /** Where the call stands in its caller's trace, when headers say so. */
+  /** Where the call stands in a trace: its own span while tracing is on, else its caller's, when headers say so. */
   readonly trace: TraceContext | undefined;
   /** Undefined for deliveries. */
   readonly req: Request | undefined;

@@ -15,6 +15,8 @@ export interface FunctionAnnotations {
   /** Those of `spec.serving` win. */
   annotations: Record<string, string>;
   plugins: ManifestPlugins;
+  /** `pluginsTracing` of the function context. */
+  tracing: Record<string, unknown> | undefined;
   /** What `--retry` is to be. */
   retry: string | undefined;
 }
@@ -24,6 +26,7 @@ export function readAnnotations(reader: FieldReader): FunctionAnnotations {
   return {
     annotations,
     plugins: readPlugins(reader, annotations.plugins),
+    tracing: readMap(reader, "plugins.tracing", annotations["plugins.tracing"]),
     retry: readRetry(reader, annotations[retryName]),
   };
 }
@@ -43,24 +46,32 @@ function readRetry(reader: FieldReader, text: string | undefined): string | unde
   return undefined;
 }
 
-/** YAML: `order` is the order before the call, reversed after it; `pre` and `post` win. */
+/** `order` is the order before the call, reversed after it; `pre` and `post` win. */
 function readPlugins(reader: FieldReader, text: string | undefined): ManifestPlugins {
-  if (!text) return nothing;
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (err) {
-    problem(reader, "plugins", `is not YAML: ${messageOf(err).split("\n", 1)[0]}`);
-    return nothing;
-  }
-  if (!isRecord(value)) {
-    problem(reader, "plugins", "must be a map with order, or with pre and post");
-    return nothing;
-  }
+  const value = readMap(reader, "plugins", text, "with order, or with pre and post");
+  if (value === undefined) return nothing;
   const { order, pre = order, post = Array.isArray(order) ? [...order].reverse() : undefined } = value;
   if (isNames(pre) && isNames(post)) return { pre, post };
   problem(reader, "plugins", "must hold lists of names");
   return nothing;
+}
+
+/** YAML of a map. */
+function readMap(
+  reader: FieldReader,
+  name: string,
+  text: string | undefined,
+  form = "",
+): Record<string, unknown> | undefined {
+  if (!text) return undefined;
+  try {
+    const value: unknown = parse(text);
+    if (isRecord(value)) return value;
+    problem(reader, name, `must be a map ${form}`.trimEnd());
+  } catch (err) {
+    problem(reader, name, `is not YAML: ${messageOf(err).split("\n", 1)[0]}`);
+  }
+  return undefined;
 }
 
 const nothing: ManifestPlugins = { pre: undefined, post: undefined };

@@ -1,10 +1,10 @@
 /** The function contexts that the platform would write for a manifest, with the declared component names. */
-import type { FunctionContext, OpenFunctionComponent } from "../core/function-context";
-import type { ComponentDeclaration, FunctionManifest, ManifestInput } from "./normal-form";
+import type { FunctionContext, OpenFunctionComponent, PluginsTracing } from "../core/function-context";
+import type { ComponentDeclaration, FunctionManifest, ManifestInput, ManifestPlugins } from "./normal-form";
 
 /** `components` holds every component the manifest refers to. */
 export function contextOf(
-  { name, version, runtime, inputs, outputs, states, plugins }: FunctionManifest,
+  { name, version, runtime, inputs, outputs, plugins, tracing, states }: FunctionManifest,
   components: ReadonlyMap<string, ComponentDeclaration>,
 ): FunctionContext {
   const named = (component: string) => ({
@@ -30,11 +30,25 @@ export function contextOf(
         },
       ]),
     ),
-    ...(plugins.pre && { prePlugins: plugins.pre }),
-    ...(plugins.post && { postPlugins: plugins.post }),
+    ...tracedLists(plugins, tracing),
+    ...(tracing && { pluginsTracing: tracing }),
     ...(states.length > 0 && {
       states: Object.fromEntries(states.map(({ name: state, component }) => [state, named(component)])),
     }),
+  };
+}
+
+// The controller puts the provider last before the call, and first after it, lists or not.
+function tracedLists(
+  { pre, post }: ManifestPlugins,
+  tracing: Record<string, unknown> | undefined,
+): Pick<FunctionContext, "prePlugins" | "postPlugins"> {
+  const { enabled, provider } = (tracing ?? {}) as PluginsTracing;
+  const names = enabled === true && provider?.name ? [provider.name] : [];
+  const hasLists = names.length > 0;
+  return {
+    ...((pre || hasLists) && { prePlugins: [...(pre ?? []), ...names] }),
+    ...((post || hasLists) && { postPlugins: [...names, ...(post ?? [])] }),
   };
 }
 

@@ -15,6 +15,8 @@ export interface FunctionManifest {
   components: ComponentDeclaration[];
   /** Plugins to run before and after every call; undefined: nothing is said. */
   plugins: ManifestPlugins;
+  /** The annotation `plugins.tracing`, as the function context has it. */
+  tracing: Record<string, unknown> | undefined;
   /** `--retry` of the function, checked; undefined: nothing is said. */
   retry: string | undefined;
   /** What only v1beta2 has. */

@@ -131,7 +131,13 @@ class Run implements CallEnd {
     this.#started = hasListeners("invocation") ? performance.now() : undefined;
     // The function is under way when the time is over, so there is always something to fail.
     if (options.timeout > 0) this.#stopClock = startDeadline(invocation, options.timeout, () => undefined);
-    runInvocation(invocation, call, invocation, delivery.data, delivery.origin, this);
+    const { tracing } = options.target;
+    if (tracing === undefined)
+      return runInvocation(invocation, call, invocation, delivery.data, delivery.origin, this);
+    invocation.span = tracing.begin(invocation, { ...delivery.origin, attempt: this.#attempt });
+    invocation.span.run(() =>
+      runInvocation(invocation, call, invocation, delivery.data, delivery.origin, this),
+    );
   }
 
   done(value: unknown): void {
@@ -165,6 +171,11 @@ class Run implements CallEnd {
   #end(outcome: Answer["word"]): void {
     this.#stopClock?.();
     this.#leave?.();
+    this.#invocation?.span?.end({
+      outcome,
+      status: this.#delivery.statusOf(outcome),
+      error: this.#invocation.error,
+    });
     if (this.#started !== undefined && this.#invocation) {
       const status = this.#delivery.statusOf(outcome);
       reportInvocation(this.#invocation, { started: this.#started, outcome, status });

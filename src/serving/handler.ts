@@ -36,7 +36,7 @@ export interface HandlerOptions {
 
 export function createHandler(options: HandlerOptions): RequestHandler {
   const { target, signature, limits, concurrency, onInvocation } = options;
-  const { name, function: fn } = target;
+  const { name, function: fn, tracing } = target;
   const { bodyLimit, timeout } = limits;
   const call = signature.create(target);
   const { methods = signature.methods } = options;
@@ -46,6 +46,10 @@ export function createHandler(options: HandlerOptions): RequestHandler {
   const run = (invocation: Invocation, req: Request, res: Response) => {
     (req as Carrier)[invocationOf] = invocation;
     (res as Carrier)[invocationOf] = invocation;
+    if (tracing) {
+      invocation.span = tracing.begin(invocation, { rawBody: req.rawBody });
+      return invocation.span.run(() => runInvocation(invocation, call, invocation, req, res));
+    }
     runInvocation(invocation, call, invocation, req, res);
   };
 
@@ -55,7 +59,7 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     const invocation = new Invocation(name, signature.name, "http", res);
     if (isApplication) keepInvocation(req, res);
     onInvocation?.(invocation);
-    if (concurrency || timeout > 0 || hasListeners("invocation"))
+    if (concurrency || timeout > 0 || tracing || hasListeners("invocation"))
       watch(invocation, res, timeout, concurrency);
     if (!hasBody(req)) return run(invocation, req, res);
     if (!readsBody) {
@@ -108,9 +112,12 @@ function watch(
   res.once("close", () => {
     stopClock?.();
     concurrency?.leave();
-    if (!hasListeners("invocation")) return;
-    const failed = invocation.error !== undefined || res.statusCode >= 500 || !res.writableFinished;
-    reportInvocation(invocation, { started, outcome: failed ? "error" : "ok", status: res.statusCode });
+    const { span, error } = invocation;
+    if (!span && !hasListeners("invocation")) return;
+    const failed = error !== undefined || res.statusCode >= 500 || !res.writableFinished;
+    const outcome = failed ? "error" : "ok";
+    span?.end({ outcome, status: res.statusCode, error });
+    reportInvocation(invocation, { started, outcome, status: res.statusCode });
   });
 }
 

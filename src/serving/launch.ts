@@ -5,6 +5,7 @@ import { registeredHooks } from "../functions/hooks";
 import { lifecycleExportsOf, runStart, stopWork } from "../functions/start-stop";
 import type { FunctionContext, Plugins } from "../functions/types";
 import type { LoadedModule } from "../loading/loaded";
+import { openTracing } from "../tracing/open";
 import { installExecutionLog } from "./execution-log";
 import { installGuard } from "./guard";
 import { addressFrom, type ListenAddress } from "./listen";
@@ -26,7 +27,7 @@ export interface LaunchOptions {
   metricsOfAll?: ServeOptions["metricsOfAll"];
 }
 
-/** Runs the user's work at the start, then listens. Errors: FF_START_FAILED, and those of `serve`. */
+/** Runs the user's work at the start, then listens. Errors: FF_START_FAILED, FF_TRACING_*, and those of `serve`. */
 export async function launch(options: LaunchOptions): Promise<Running> {
   const { loaded, flags, context, plugins, lifecycle, env } = options;
   const { values } = flags;
@@ -36,6 +37,14 @@ export async function launch(options: LaunchOptions): Promise<Running> {
   );
   installGuard(lifecycle);
   if (values["log-execution-id"]) lifecycle.onStop(installExecutionLog());
+  const tracing = openTracing({
+    context,
+    name: loaded.functions[0]?.name ?? "function",
+    file: loaded.functions[0]?.file,
+    innerEvents: values["inner-events"],
+    env,
+  });
+  if (tracing) lifecycle.onStop(tracing.flush); // at the very end: what was stated first is closed last
   await runStart(exports);
   return serve({
     functions: loaded.functions,
@@ -43,6 +52,7 @@ export async function launch(options: LaunchOptions): Promise<Running> {
     context,
     hooks: registeredHooks(),
     plugins,
+    tracing,
     address: options.address ?? addressFrom(flags, context),
     limits: {
       bodyLimit: values["body-limit"],

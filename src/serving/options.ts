@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { Invocation } from "../core/invocation";
 import type { Lifecycle } from "../core/lifecycle";
 import type { RetryRule } from "../core/retry-rule";
+import type { Tracing } from "../core/tracing";
 import type { FunctionContext, Hook, Plugins, SignatureType } from "../functions/types";
 import type { LoadedFunction } from "../loading/loaded";
 import type { Metrics } from "../telemetry/metrics";
@@ -19,6 +20,8 @@ export interface ServeOptions {
   /** Around every call, outermost first. */
   hooks: readonly Hook[];
   plugins: Plugins;
+  /** Undefined: nothing is traced. */
+  tracing?: Tracing | undefined;
   address: ListenAddress;
   limits: RequestLimits & { maxConcurrency: number; queue: number; retry: RetryRule | undefined };
   /** Undefined: the built-in list, when all functions are http functions. */

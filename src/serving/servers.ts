@@ -116,6 +116,7 @@ export type SyncOptions = Pick<
   | "context"
   | "hooks"
   | "plugins"
+  | "tracing"
   | "ignoredRoutes"
   | "health"
   | "env"
@@ -184,13 +185,13 @@ function openSidecar({ env, lifecycle }: SyncOptions): SidecarClient {
 }
 
 function openTarget(
-  { context, hooks, plugins, env, lifecycle, outputs }: SyncOptions,
+  { context, hooks, plugins, tracing, env, lifecycle, outputs }: SyncOptions,
   loaded: LoadedFunction,
   sidecar: SidecarClient,
 ): Target {
   const { name, function: fn } = loaded;
   const { format } = registrationOf(loaded) ?? {};
-  const target = createTarget({ name, function: fn, format, context, hooks, plugins, sidecar, env });
+  const target = createTarget({ name, function: fn, format, context, hooks, plugins, sidecar, tracing, env });
   lifecycle.onStop(() => target.dapr.stop());
   return outputs ? { ...target, outputs } : target;
 }

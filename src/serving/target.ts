@@ -1,4 +1,6 @@
 /** What is served, made from a function and its environment: for the command and for tests of user code alike. */
+import { currentInvocation } from "../core/invocation";
+import type { Tracing } from "../core/tracing";
 import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
 import type { SidecarClient } from "../dapr/sidecar-client";
@@ -15,6 +17,7 @@ export interface TargetOptions {
   hooks: readonly Hook[];
   plugins: Plugins;
   sidecar: SidecarClient;
+  tracing: Tracing | undefined;
   env: NodeJS.ProcessEnv;
 }
 
@@ -27,6 +30,7 @@ export function createTarget({
   hooks,
   plugins,
   sidecar,
+  tracing,
   env,
 }: TargetOptions): Target {
   const target: Target = {
@@ -39,8 +43,21 @@ export function createTarget({
     dapr: createDaprSdk(sidecar.sidecar),
     hooks,
     plugins,
+    tracing,
     production: env.NODE_ENV === "production",
   };
   const pluginHook = createPluginHook(target);
-  return pluginHook ? { ...target, hooks: [...hooks, pluginHook] } : target;
+  if (pluginHook === undefined && hooks.length === 0) return target;
+  const own = pluginHook ? [pluginHook] : [];
+  if (tracing === undefined) return { ...target, hooks: [...hooks, ...own] };
+  const named = hooks.map((hook, index) => inSpan(`hook ${hook.name || index + 1}`, hook));
+  // The function in a span too: after all pre hooks of plugins, before all post hooks.
+  return { ...target, hooks: [...named, ...own, inSpan(`function ${name}`, (_view, next) => next())] };
+}
+
+function inSpan(name: string, hook: Hook): Hook {
+  return (view, next) => {
+    const span = currentInvocation()?.span;
+    return span ? span.within(name, () => hook(view, next)) : hook(view, next);
+  };
 }

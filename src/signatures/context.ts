@@ -2,6 +2,7 @@
 import type { Invocation } from "../core/invocation";
 import { lazyRequire } from "../core/lazy";
 import type { Logger } from "../core/log";
+import { Plugin } from "../functions/plugin";
 import type {
   CloudEvent,
   InvocationInput,
@@ -29,9 +30,12 @@ export interface Origin {
 export type ContextClass = new (invocation: Invocation, sends: Sends, origin: Origin) => OpenFunctionContext;
 
 /** The class of one target: the fields of its function context stand on the prototype, so a ctx costs one small object. */
-export function createContextClass({ context, dapr, plugins, sidecar }: Target): ContextClass {
+export function createContextClass({ context, dapr, plugins, sidecar, tracing }: Target): ContextClass {
   const { port, grpcPort } = sidecar.sidecar;
   const sidecarPort = Object.freeze({ HTTP: String(port), GRPC: grpcPort });
+  // Upstream's builtin plugin of that name.
+  const tracingPlugin =
+    tracing && Object.freeze(Object.assign(new Plugin("tracing", "v1"), { provider: tracing.provider }));
 
   class InvocationContext {
     readonly input: InvocationInput | undefined;
@@ -77,7 +81,8 @@ export function createContextClass({ context, dapr, plugins, sidecar }: Target):
     }
 
     getPlugin(name: string): PluginInstance | undefined {
-      return Object.hasOwn(plugins, name) ? plugins[name] : undefined;
+      if (Object.hasOwn(plugins, name)) return plugins[name];
+      return name === "tracing" ? tracingPlugin : undefined;
     }
 
     send(data: unknown, output?: string, options?: SendOptions): Promise<SendResult[]> {

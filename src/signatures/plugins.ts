@@ -18,9 +18,11 @@ export function createPluginHook(target: Target): Hook | undefined {
   const Context = createContextClass(target);
 
   async function run(stage: Stage, list: readonly PluginInstance[], ctx: OpenFunctionContext): Promise<void> {
+    const span = currentInvocation()?.span;
     for (const plugin of list) {
+      const work = () => plugin[stage]?.(ctx, plugins);
       try {
-        await plugin[stage]?.(ctx, plugins);
+        await (span ? span.within(`plugin ${plugin.name} ${stage}`, work) : work());
       } catch (err) {
         logError(err, { plugin: plugin.name, hook: stage, invocation: ctx.id });
       }

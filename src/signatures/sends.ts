@@ -4,6 +4,7 @@ import { setMaxListeners } from "node:events";
 import { type FrameworkError, frameworkError, messageOf } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { logError } from "../core/log";
+import type { SendSpan } from "../core/span";
 import { traceHeaders } from "../core/trace";
 import { TrackedPromise } from "../core/tracked-promise";
 import { isRecord } from "../core/value";
@@ -124,10 +125,18 @@ export class Sends {
 
   // The message is taken down at once, and posted when the one before it is answered.
   #sendInOrder(name: string, data: unknown, options: SendOptions, done: (result: SendResult) => void): void {
+    const span = this.#invocation.span?.send(name);
     let prepared: PreparedSend;
     try {
       prepared = this.#outputs.prepare(name, data, options);
+      const message = span?.wrap({ data, contentType: options.contentType });
+      if (message && message.data !== data) {
+        const { contentType } = message;
+        prepared = this.#outputs.prepare(name, message.data, { ...options, contentType });
+      }
+      if (span) prepared = within(span, prepared);
     } catch (reason) {
+      span?.end({ reason });
       return done({ status: "rejected", reason });
     }
     this.#queues ??= new Map();
@@ -193,4 +202,13 @@ function isResult(value: unknown): boolean {
   if (!isRecord(value) || value.status !== "fulfilled" || !isRecord(value.value)) return false;
   const { output, status, metadata } = value.value;
   return typeof output === "string" && typeof status === "number" && isRecord(metadata);
+}
+
+// The headers of the send's own span go with the message.
+function within(span: SendSpan, prepared: PreparedSend): PreparedSend {
+  return (invocation, caller, done) =>
+    prepared(invocation, { ...caller, trace: span.headers }, (result) => {
+      span.end(result.status === "rejected" ? result : undefined);
+      done(result);
+    });
 }

@@ -1,5 +1,6 @@
 /** The contract of a calling convention. */
 import type { Invocation } from "../core/invocation";
+import type { Tracing } from "../core/tracing";
 import type { Outputs } from "../dapr/outputs";
 import type { DaprSdk } from "../dapr/sdk";
 import type { SidecarClient } from "../dapr/sidecar-client";
@@ -29,6 +30,8 @@ export interface Target {
   /** Around every call, outermost first. */
   hooks: readonly Hook[];
   plugins: Plugins;
+  /** Undefined: nothing is traced. */
+  tracing: Tracing | undefined;
   /** NODE_ENV=production: failures are answered without their message. */
   production: boolean;
 }

@@ -96,10 +96,11 @@ describe("plugins", { concurrency: 3 }, () => {
   for (const [target, path, env] of [
     ["event", "/", {}],
     ["typed", "/", {}],
+    ["handle", "/", { FUNCTION_SIGNATURE_TYPE: "event" }],
     ["handle", "/", { FUNCTION_SIGNATURE_TYPE: "openfunction" }],
     ["handle", "/queue", asyncContext()],
   ] as [string, string, Record<string, string>][]) {
-    test(`they run for every signature: ${target}${path}`, async (t) => {
+    test(`they run for every signature: ${target}${path} ${Object.values(env).join(" ").slice(0, 20)}`, async (t) => {
       const framework = await start(t, three, { target, env });
 
       await assertTold(framework, all, path);

@@ -31,8 +31,11 @@ const heavy = [
   "router/",
   "esbuild/",
   "get-tsconfig/",
+  "@opentelemetry/",
+  "@grpc/",
 ];
-const ourHeavy = /\/dist\/functions\/(typescript|import-hooks|syntax)/;
+const ourHeavy =
+  /\/dist\/(functions\/(typescript|import-hooks|syntax)|tracing\/(?!(open|settings|exporter-settings)\.js))/;
 
 async function serve(t: TestContext, target: string, env: Record<string, string> = {}) {
   const project = makeProject(t, { "index.js": module });

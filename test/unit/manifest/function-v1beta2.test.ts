@@ -156,6 +156,7 @@ metadata:
   annotations:
     functions.openfunction.io/retry: "3"
     plugins: "order: one"
+    plugins.tracing: "[enabled"
 spec:
   serving:
     triggers:
@@ -176,8 +177,8 @@ spec:
 
   const told = problems.map(({ message, place }) => `${place?.line} ${message}`).join("\n");
   for (const problem of [
-    /13 spec\.serving\.triggers\.dapr\.0\.name is missing/,
-    /15 spec\.serving\.triggers\.dapr\.2\.name "stream" is given twice: tell them apart by inputName/,
+    /14 spec\.serving\.triggers\.dapr\.0\.name is missing/,
+    /16 spec\.serving\.triggers\.dapr\.2\.name "stream" is given twice: tell them apart by inputName/,
     /spec\.serving\.triggers\.http\.port must be a port, not "http"/,
     /spec\.serving\.triggers\.http\.engine must be knative or keda, not "nginx"/,
     /spec\.serving\.outputs\.0\.dapr\.name is missing/,
@@ -186,6 +187,7 @@ spec:
     /spec\.serving\.tracing must be a map/,
     /spec\.serving\.pubsub\.stream\.type must begin with "pubsub\."/,
     /metadata\.annotations\.plugins must hold lists of names/,
+    /metadata\.annotations\.plugins\.tracing is not YAML/,
     /6 metadata\.annotations\.functions\.openfunction\.io\/retry must be JSON such as .*must be an object, not 3/,
   ])
     assert.match(told, problem);
@@ -216,4 +218,31 @@ spec:
     keeper?.components.map(({ name, type }) => [name, type]),
     [["ledger", "state.in-memory"]],
   );
+});
+
+test("the annotation plugins.tracing is the context's, and its provider stands in both lists", (t) => {
+  const contextOf = (annotations: string) => {
+    const { functions, problems } = plan(
+      t,
+      `apiVersion: core.openfunction.io/v1beta1
+kind: Function
+metadata: {name: hello, annotations: {${annotations}}}
+spec: {image: x, serving: {runtime: knative}}
+`,
+    );
+    assert.deepEqual(problems, []);
+    return JSON.parse(functions[0]?.env.FUNC_CONTEXT ?? "");
+  };
+  const tracing = '"plugins.tracing": "{enabled: true, provider: {name: skywalking, oapServer: oap:11800}}"';
+
+  const alone = contextOf(tracing);
+  const listed = contextOf(`plugins: "order: [a, b]", ${tracing}`);
+  const off = contextOf('"plugins.tracing": "enabled: false"');
+
+  const provider = { name: "skywalking", oapServer: "oap:11800" };
+  assert.deepEqual(alone.pluginsTracing, { enabled: true, provider });
+  assert.deepEqual([alone.prePlugins, alone.postPlugins], [["skywalking"], ["skywalking"]]);
+  assert.deepEqual(listed.prePlugins, ["a", "b", "skywalking"]);
+  assert.deepEqual(listed.postPlugins, ["skywalking", "b", "a"]);
+  assert.deepEqual([off.prePlugins, off.pluginsTracing], [undefined, { enabled: false }]);
 });
