@@ -71,6 +71,7 @@ async function finish(
   { isCrashed, onLate, onCut }: FinishOptions,
 ): Promise<void> {
   announceClose(server, connections);
+  await untilNoneWaits(server);
   const deadline = setTimeout(() => {
     log.warn(`The grace period is over: ${counted(connections.size + handed.size)} cut.`);
     onCut?.();
@@ -79,7 +80,6 @@ async function finish(
     else if (isCrashed()) failOpen(connections, "The process has crashed.");
     for (const socket of connections) socket.destroySoon(); // what is written already still goes out
   }, gracePeriod * 1000);
-  await untilNoneWaits(server);
   const isClosed = new Promise<void>((resolve) => stopAccepting(server, resolve));
   const leaveIdle = closeIdle(server, connections);
   await isClosed;
@@ -108,7 +108,7 @@ function closeIdle(server: Server, connections: ReadonlySet<Socket>): () => void
   };
 }
 
-const roundsAtMost = 1_000;
+const acceptAtMost = 500; // ms; new ones may come without end
 const quietRounds = 3; // the first may end before its turn of asking the kernel
 
 /** Accepts the connections that the kernel holds, which would be reset. Node accepts one a round of the event loop. */
@@ -118,7 +118,7 @@ export async function untilNoneWaits(server: NetServer): Promise<void> {
     quiet = 0;
   };
   server.on("connection", note);
-  for (let round = 0; quiet < quietRounds && round < roundsAtMost; round++) {
+  for (const end = performance.now() + acceptAtMost; quiet < quietRounds && performance.now() < end; ) {
     quiet++;
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -85,7 +85,7 @@ test("a drop is answered in the words of each caller, and told once with reason 
   assert.deepEqual([binding.status, binding.text], [200, ""]);
   assert.deepEqual(told(announced), [200, "DROP"]);
   assert.equal(bare.status, 200);
-  await framework.says("event-7");
+  await framework.stop();
   const lines = framework
     .logs()
     .filter(({ message }) => message === "The message is dropped: it is no order");
