@@ -237,7 +237,7 @@ describe("workers that end", { concurrency: 2 }, () => {
     writeFileSync(join(project, "broken"), "");
     await framework.says("FF_INSTANCE_CRASH_LOOP");
     rmSync(join(project, "broken"));
-    const [after] = await pidsOf(framework, 1, before);
+    const [after] = await pidsOf(framework, 2, before); // none that crashes is left for the stop
     const { code } = await framework.stop();
     const crash = framework.logs().find((line) => line.code === "FF_INSTANCE_CRASHED");
 

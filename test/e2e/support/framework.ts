@@ -162,7 +162,7 @@ export function spawnFramework(args: string[], options: FrameworkOptions) {
     },
     async stop(): Promise<Ending> {
       if (isRunning()) child.kill("SIGTERM");
-      const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
+      const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
       try {
         return await started.ended();
       } finally {

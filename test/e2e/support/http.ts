@@ -12,7 +12,7 @@ export interface RequestOptions {
   body?: string | Buffer | (string | Buffer)[] | undefined;
   /** Default: a connection of its own. */
   agent?: Agent;
-  /** Milliseconds to the end of the reply. Default 15 s. */
+  /** Milliseconds to the end of the reply. Default 30 s. */
   deadline?: number;
 }
 
