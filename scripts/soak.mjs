@@ -7,6 +7,14 @@ import { prepare } from "./run-tests.mjs";
 const stories = [
   { name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } },
   { name: "workers", file: "test/e2e/workers-soak.test.ts", env: { WORKERS_SECONDS: "120" } },
+  { name: "front", file: "test/e2e/dev-front.test.ts", env: { FRONT_KILLS: "100" } },
+  {
+    name: "front-load",
+    file: "test/e2e/front-load.test.ts",
+    env: { FRONT_WAITING: "5000", FRONT_SLOW: "1000", FRONT_SLOW_SECONDS: "60" },
+  },
+  { name: "parents", file: "test/e2e/killed-parents.test.ts", env: { KILLS: "100" } },
+  { name: "printing", file: "test/e2e/dev-output.test.ts", env: { PRINTED_MB: "100" } },
   { name: "watch", file: "test/e2e/dev-watch.test.ts", env: { WATCH_CHANGES: "1000", WATCH_RELOADS: "50" } },
   { name: "outputs", file: "test/e2e/outputs-load.test.ts", env: { OUTPUTS_COUNT: "50000" } },
 ];

@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 
 import { log, logError } from "./log";
+import { untilWritten } from "./output";
 
 /** Exit codes, see docs/errors.md. */
 export const exitCodes = { ok: 0, cannotStart: 1, crashed: 16 } as const;
@@ -11,7 +12,10 @@ export interface Lifecycle {
   onStop(close: () => unknown): void;
   /** The stop takes no longer than this many seconds, asked when it begins. Default: for ever. */
   limit(seconds: () => number): void;
-  /** Drains and ends the process. The first code that is not 0 counts: a crash meanwhile shows. */
+  /**
+   * Drains and ends the process, when its output is written. The first code that is not 0 counts: a crash meanwhile
+   * shows.
+   */
   stop(reason: string, exitCode?: number): Promise<void>;
   readonly isStopping: boolean;
   /** The code the process is going to end with, as it stands; undefined before the stop. */
@@ -39,7 +43,10 @@ export function createLifecycle({ signals = ["SIGTERM", "SIGINT"] }: LifecycleOp
       code ||= exitCode;
       stopping ??= (async () => {
         log.debug(`Stopping: ${reason}`);
-        await withLimit(closers.closeAll(), longest?.());
+        await withLimit(
+          closers.closeAll().then(() => untilWritten()),
+          longest?.(),
+        );
         process.exit(code);
       })();
       return stopping;

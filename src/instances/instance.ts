@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 
 import { asFrameworkError, frameworkError } from "../core/errors";
 import { describeError, type ErrorDescription } from "../core/log";
@@ -28,8 +29,8 @@ export interface InstanceSpec {
   execArgv?: readonly string[];
   /** Arguments of its own: flags of `serve`. */
   args?: readonly string[];
-  /** Where its output goes. Default: to `onOutput`. */
-  output?: "inherit";
+  /** Where its output goes: to `onOutput`, or to where ours goes. Default: both to `onOutput`. */
+  output?: Record<"stdout" | "stderr", "pipe" | "inherit">;
   /** Seconds until it must be ready. Default 60. */
   startTimeout?: number;
 }
@@ -48,6 +49,8 @@ export interface InstanceEvents {
   onExit?(code: number | null, signal: NodeJS.Signals | null): void;
   /** Its own output, as it comes; nothing more is read before a returned promise is settled. */
   onOutput(stream: "stdout" | "stderr", chunk: Buffer): Promise<unknown> | undefined;
+  /** No more of it comes; that may be later than the end of the process. */
+  onOutputEnd?(stream: "stdout" | "stderr"): void;
 }
 
 export interface Instance {
@@ -98,6 +101,7 @@ export async function startInstance(
       stream.pause(); // nobody reads as fast as it writes
       void room.finally(() => stream.resume());
     });
+    stream?.once("close", () => events.onOutputEnd?.(name));
   }
   if (child.pid !== undefined) events.onSpawn?.(child.pid);
   if (events.onExit) child.once("exit", events.onExit);
@@ -119,17 +123,19 @@ export async function startInstance(
   }
 }
 
+const piped = { stdout: "pipe", stderr: "pipe" } as const;
+
 /** A process of its own, for this spec. */
 export function forkWorker(
   spec: Omit<InstanceSpec, "listen" | "function">,
   env = environmentOf(spec),
 ): ChildProcess {
-  const { folder, args = [], execArgv = [], output = "pipe" } = spec;
+  const { folder, args = [], execArgv = [], output: { stdout, stderr } = piped } = spec;
   return fork(join(__dirname, "worker.js"), args, {
     cwd: folder,
     env,
     execArgv: [...execArgv],
-    stdio: ["ignore", output, output, "ipc"],
+    stdio: ["ignore", stdout, stderr, "ipc"],
     serialization: "json",
   });
 }
@@ -144,23 +150,41 @@ export function environmentOf({
 
 const lastOutput = 200; // ms
 
-/** The process is gone at `exit`. Its output may be held open by a process that it has started itself. */
+/** The process is gone at `exit`. Its last output follows; a process that it has started itself may hold that open. */
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (err) => child.pid === undefined && resolve(err.message)); // it could not be started at all
     child.once("exit", (code, by) => {
       const how = by ? `signal ${by}` : `exit code ${code}`;
-      const force = setTimeout(() => {
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-        resolve(how);
-      }, lastOutput);
+      const late = setTimeout(() => resolve(how), lastOutput);
       child.once("close", () => {
-        clearTimeout(force);
+        clearTimeout(late);
         resolve(how);
       });
+      for (const stream of [child.stdout, child.stderr]) if (stream) closeWhenSilent(stream);
     });
   });
+}
+
+const restAtMost = 1024 * 1024; // bytes: more than a pipe holds
+const restWithin = 30_000; // ms, for a reader of ours that does not read
+
+// What the process has left in the pipe comes, and then it is closed, whoever else has it open.
+function closeWhenSilent(stream: Readable): void {
+  if (stream.closed) return;
+  const since = performance.now();
+  let seen = 0;
+  let before = 0;
+  stream.on("data", (chunk: Buffer) => {
+    seen += chunk.length;
+  });
+  const look = () => {
+    const isSilent = seen === before && !stream.isPaused();
+    before = seen;
+    if (isSilent || seen > restAtMost || performance.now() - since > restWithin) stream.destroy();
+  };
+  const timer = setInterval(() => setImmediate(look), lastOutput); // after it was read: we may have been busy
+  stream.once("close", () => clearInterval(timer));
 }
 
 type ReadyMessage = Extract<WorkerMessage, { type: "ready" }>;

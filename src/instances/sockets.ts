@@ -1,5 +1,5 @@
 /** The UNIX sockets that instances listen on: files in a folder that nobody else can look into. */
-import { existsSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -33,13 +33,15 @@ export function createSocketFolder(): SocketFolder {
   };
 }
 
-/** For a worker whose parent cannot tidy up any more; the last of them removes the folder. */
-export function removeSocket(path: string): void {
+/**
+ * For a worker whose parent cannot tidy up any more: nobody will connect again, to its socket or to another one's. One
+ * that is only now about to listen there finds no folder.
+ */
+export function removeSockets(path: string): void {
   try {
-    rmSync(path, { force: true });
-    rmdirSync(dirname(path));
+    rmSync(dirname(path), { recursive: true, force: true });
   } catch {
-    // Another worker still listens there, or was faster.
+    // Another worker does the same.
   }
 }
 

@@ -3,6 +3,7 @@
  * where that asks for nothing that a running process cannot be given any more.
  */
 import type { ChildProcess } from "node:child_process";
+import { parse } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 import type { Clock } from "../core/clock";
@@ -48,7 +49,9 @@ export function createSpares({ clock, fork = forkWorker, atMost = 4 }: SparesOpt
     if (!spec || isStopped || spares.has(name) || spares.size >= atMost || runsOtherCode(spec)) return;
     const { listen: _, ...waiting } = spec;
     const wanted = (needs.get(name) ?? []).join(",");
-    const child = fork(spec, { ...environmentOf(waiting), FF_SPARE: wanted });
+    // Its threads cannot start in a folder that is gone, and Node waits for them for ever.
+    const somewhere = { ...spec, folder: parse(spec.folder).root };
+    const child = fork(somewhere, { ...environmentOf(waiting), FF_SPARE: wanted });
     const forget = () => spares.get(name)?.child === child && spares.delete(name);
     child.once("exit", forget);
     child.once("error", forget);

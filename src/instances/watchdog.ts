@@ -1,7 +1,7 @@
 /** A thread of a worker: when the parent is gone, it ends a process that does not end itself. */
 import { parentPort, workerData } from "node:worker_threads";
 
-import { removeSocket } from "./sockets";
+import { removeSockets } from "./sockets";
 
 export interface WatchdogData {
   /** Process id of the parent. */
@@ -14,7 +14,7 @@ export type WatchdogMessage = "alive" | WatchdogLimits;
 interface WatchdogLimits {
   /** Milliseconds that a process which still answers has for its drain. */
   grace: number;
-  /** Path of the UNIX socket that is left behind by a kill. */
+  /** Path of its UNIX socket: a kill leaves it and its folder behind. */
   socket: string | undefined;
 }
 
@@ -42,6 +42,6 @@ parentPort?.on("message", (message: WatchdogMessage) => {
 });
 
 function kill(): void {
-  if (socket !== undefined) removeSocket(socket);
+  if (socket !== undefined) removeSockets(socket);
   process.kill(process.pid, "SIGKILL");
 }

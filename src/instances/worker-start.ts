@@ -5,8 +5,9 @@ import type { Clock } from "../core/clock";
 import { background, exitCodes } from "../core/lifecycle";
 import { createGather, type Gather } from "./gather";
 import { createHandover, type Handover } from "./handover";
-import { type Instance, startInstance } from "./instance";
+import { type Instance, type InstanceEvents, startInstance } from "./instance";
 import type { SharingMessage } from "./messages";
+import type { Relay, RelaySource } from "./relay";
 
 export interface WorkerStartOptions {
   /** Arguments of the command. */
@@ -17,6 +18,8 @@ export interface WorkerStartOptions {
   grace: number;
   clock: Clock;
   refuse(connection: Socket): void;
+  /** Where the workers' output goes; undefined: to where ours goes. */
+  output: Record<"stdout" | "stderr", Relay | undefined>;
 }
 
 export interface WorkerStart {
@@ -26,7 +29,7 @@ export interface WorkerStart {
   /** How the process that ended last did it; `saidWhy`: by a message before. */
   lastExit(): { code: number | null; saidWhy: boolean };
   onCrashAtStop(listener: () => void): void;
-  /** Resolves when those have ended that were leaving already. */
+  /** Resolves when those have ended that were leaving already, and the output of all is written. */
   stop(): Promise<void>;
   killAll(signal: NodeJS.Signals): void;
 }
@@ -37,12 +40,20 @@ interface Member {
   measure(): void;
 }
 
-export function createWorkerStart({ args, count, grace, clock, refuse }: WorkerStartOptions): WorkerStart {
+export function createWorkerStart({
+  args,
+  count,
+  grace,
+  clock,
+  refuse,
+  output,
+}: WorkerStartOptions): WorkerStart {
   const handover = createHandover<Socket>({ clock, refuse });
   const gather = createGather<Member>({ clock });
   const pids = new Set<number>();
   const leaving = new Set<Instance>();
   let starts = 0;
+  const ways = { stdout: wayOf(output.stdout), stderr: wayOf(output.stderr) };
   let lastExit = { code: null as number | null, saidWhy: false };
   let onCrash: () => void = () => undefined;
 
@@ -69,17 +80,20 @@ export function createWorkerStart({ args, count, grace, clock, refuse }: WorkerS
         noteLeaving(`exit code ${message.code}`); // another one starts while it finishes
       } else pass(message, member, handover, gather);
     };
+    const own = relayed(output);
     const answer = async (id: number) => instance?.tell({ type: "gathered", id, text: await gather.text() });
 
     try {
       instance = await startInstance(
-        { ...spec, args, output: "inherit", env: { ...spec.env, FF_SHARING: isFirst ? "first" : "quiet" } },
+        { ...spec, args, output: ways, env: { ...spec.env, FF_SHARING: isFirst ? "first" : "quiet" } },
         {
           ...events,
+          ...own.events,
           onSharing,
           onSpawn(spawned) {
             pid = spawned;
             pids.add(pid);
+            own.open();
             events.onSpawn?.(pid);
           },
           onExit(code) {
@@ -114,10 +128,28 @@ export function createWorkerStart({ args, count, grace, clock, refuse }: WorkerS
     },
     async stop() {
       await Promise.all([...leaving].map((instance) => instance.ended));
+      await Promise.all([output.stdout?.settled(), output.stderr?.settled()]);
     },
     killAll(signal) {
       for (const pid of pids) kill(pid, signal);
     },
+  };
+}
+
+const wayOf = (relay: Relay | undefined): "pipe" | "inherit" => (relay ? "pipe" : "inherit");
+
+/** The output of one process; `open` when there is one. */
+function relayed({ stdout, stderr }: WorkerStartOptions["output"]) {
+  const sources: { stdout?: RelaySource | undefined; stderr?: RelaySource | undefined } = {};
+  return {
+    open() {
+      sources.stdout = stdout?.open();
+      sources.stderr = stderr?.open();
+    },
+    events: {
+      onOutput: (stream, chunk) => sources[stream]?.write(chunk),
+      onOutputEnd: (stream) => sources[stream]?.end(),
+    } satisfies Partial<InstanceEvents>,
   };
 }
 

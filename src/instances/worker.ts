@@ -13,7 +13,7 @@ import type { ListenAddress } from "../serving/listen";
 import { channelNames, listen } from "../telemetry/channels";
 import type { NewsItem, ParentMessage, WarmUp } from "./messages";
 import { metricsOfAll, sharingFrom, takeConnections } from "./sharing";
-import { removeSocket } from "./sockets";
+import { removeSockets } from "./sockets";
 import { tell } from "./tell";
 import type { WatchdogData, WatchdogMessage } from "./watchdog";
 
@@ -21,12 +21,14 @@ const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
 
 async function main(): Promise<void> {
+  process.cwd(); // throws in a folder that is gone, where no thread starts: Node would wait for one for ever
   const sharing = sharingFrom(process.env.FF_SHARING);
   // Ctrl-C and the end of a terminal reach the whole group: the parent decides what they mean.
   const lifecycle = createLifecycle({ signals: ["SIGTERM"] });
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  let socket: string | undefined;
+  const parent = parentPid();
+  let socket = socketPath();
   let grace: number | undefined;
   process.on("message", (message: ParentMessage) => {
     if (message.type !== "drain") return;
@@ -34,8 +36,8 @@ async function main(): Promise<void> {
     void lifecycle.stop("the parent asked for it");
   });
   const onOrphaned = () => {
-    const path = socket;
-    if (path !== undefined) process.once("exit", () => removeSocket(path));
+    // The user's own process.disconnect() makes no orphan.
+    process.once("exit", () => socket !== undefined && process.ppid !== parent && removeSockets(socket));
     void lifecycle.stop("the parent is gone");
   };
   process.on("disconnect", onOrphaned);
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
     );
   }
   const address = listenAddress(process.env.FF_LISTEN);
-  socket = "path" in address ? address.path : undefined;
+  socket = socketPath();
   try {
     const flags = readServeFlags(process.argv.slice(2), process.env);
     const { values, problems } = flags;
@@ -81,6 +83,13 @@ async function main(): Promise<void> {
     );
   }
 }
+
+function socketPath(): string | undefined {
+  const address = listenAddress(process.env.FF_LISTEN);
+  return "path" in address ? address.path : undefined;
+}
+
+const parentPid = () => Number(process.env.FF_PARENT_PID ?? process.ppid);
 
 /** `unix:PATH` or `tcp:HOST:PORT`; absent: any port of loopback. */
 function listenAddress(text = "tcp:127.0.0.1:0"): ListenAddress {
@@ -149,7 +158,7 @@ function watchSources(): SourceRecorder | undefined {
 
 // A blocked event loop cannot see that the parent is gone: a thread looks for it. The returned function tells it more.
 function startWatchdog(onOrphaned: () => void): (later: WatchdogMessage) => void {
-  const workerData: WatchdogData = { parent: Number(process.env.FF_PARENT_PID ?? process.ppid) };
+  const workerData: WatchdogData = { parent: parentPid() };
   const thread = new Worker(join(__dirname, "watchdog.js"), { workerData });
   const say = (message: WatchdogMessage) => thread.postMessage(message);
   thread.on("message", () => {

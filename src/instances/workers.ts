@@ -11,6 +11,7 @@ import { untilNoneWaits } from "../serving/drain";
 import { addressFrom, addressOf, listen } from "../serving/listen";
 import type { ServedFunction } from "../serving/options";
 import { refuseConnection } from "./refuse-connection";
+import { relaysOf } from "./relay";
 import type { InstanceChange } from "./status";
 import { createSupervisor } from "./supervisor";
 import { createWorkerStart } from "./worker-start";
@@ -43,7 +44,14 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const { workers: count, "grace-period": grace } = values;
   const read = readContexts({ context: values.context, v1beta2: values["context-v1beta2"] });
   const context = read.first ?? (read.second && contextOfV1beta2(read.second));
-  const workers = createWorkerStart({ args, count, grace, clock: realClock, refuse: refuseConnection });
+  const workers = createWorkerStart({
+    args,
+    count,
+    grace,
+    clock: realClock,
+    refuse: refuseConnection,
+    output: relaysOf(realClock),
+  });
   const first = createFirst();
   const supervisor = createSupervisor({
     env,
@@ -58,7 +66,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     grace,
   };
   lifecycle.limit(() => grace + beyondGrace);
-  lifecycle.onStop(() => Promise.all([supervisor.stop(grace), workers.stop()]));
+  lifecycle.onStop(() => supervisor.stop(grace).then(workers.stop));
   process.on("exit", () => workers.killAll("SIGTERM")); // a second signal: what drains already ends at once
   workers.onCrashAtStop(
     () => lifecycle.isStopping && void lifecycle.stop("a worker crashed", exitCodes.crashed),
@@ -71,6 +79,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   if (failure) {
     const ending = workers.lastExit();
     await supervisor.stop(0);
+    await workers.stop();
     return tellFailure(failure, ending);
   }
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {

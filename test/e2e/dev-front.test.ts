@@ -91,6 +91,8 @@ test("another host is refused, unless it is allowed; a page of another site may 
   assert.equal(await status(`${control}/status`, { headers: { Host: foreign } }), 403);
 });
 
+const kills = Number(process.env.FRONT_KILLS ?? 4);
+
 test("instances are killed under load: every GET is answered, and every POST that reached none", async (t) => {
   const { gateway, dev, row } = await startProject(
     t,
@@ -105,7 +107,7 @@ test("instances are killed under load: every GET is answered, and every POST tha
     while (!isOver) replies.push(await request(gateway, { method, agent }));
   });
 
-  for (let kill = 0; kill < 4; kill++) {
+  for (let kill = 0; kill < kills; kill++) {
     const { instances } = await row("hello");
     const pid = instances[0]?.pid ?? 0;
     const before = replies.length;
@@ -117,16 +119,17 @@ test("instances are killed under load: every GET is answered, and every POST tha
   await Promise.all(clients);
 
   const failed = replies.filter(({ status }) => status !== 200);
-  assert.ok(failed.length <= 4, `${failed.length} failed`); // one client posts, one at a time
+  t.diagnostic(`${replies.length} requests, ${kills} kills, ${failed.length} of the POSTs failed`);
+  assert.ok(failed.length <= kills, `${failed.length} failed`); // one client posts, one at a time
   for (const { status, text } of failed)
     assert.equal(`${status} ${text.split(" ")[0]}`, "502 FF_UPSTREAM_LOST");
   assert.equal(
     new Set(replies.map(({ text }) => text)).size,
-    5 + new Set(failed.map(({ text }) => text)).size,
+    kills + 1 + new Set(failed.map(({ text }) => text)).size,
   );
   const { counters } = await row("hello");
   assert.ok(counters.requests >= replies.length);
-  assert.equal(counters.crashes, 4);
+  assert.equal(counters.crashes, kills);
 });
 
 async function untilAnswered(replies: readonly Reply[], count: number): Promise<void> {

@@ -4,6 +4,7 @@ import { Agent } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 
+import { untilGone } from "../support/processes";
 import { type Framework, spawnFramework, startFramework } from "./support/framework";
 import { postJson, refusal, request } from "./support/http";
 import { startModule } from "./support/modules";
@@ -223,4 +224,47 @@ test("a signal while the module is still loading ends the process with 0", async
 
 function brokenRequest({ url }: Framework, path: string): Promise<void> {
   return assert.rejects(request(`${url}${path}`), /socket hang up|ECONNRESET/);
+}
+
+test("what was written and not read yet comes out before the end", async (t) => {
+  const source = `exports.serve = (req, res) => {
+    for (let n = 0; n < 4_000; n++) console.log(n + " " + "x".repeat(1_000));
+    console.error("last of stderr");
+    res.send("done");
+  };`;
+  const framework = await startModule(t, source, ["--target=serve", "--log-level=debug"]);
+
+  const readOn = framework.holdOutput();
+  await request(framework.url);
+  framework.kill("SIGTERM");
+  await refusal(framework.port);
+  readOn();
+  const { code, stdout, stderr } = await framework.ended();
+
+  assert.equal(stdout.match(/^\d+ x{1000}$/gm)?.length, 4_000);
+  assert.match(stderr, /last of stderr/);
+  assert.equal(code, 0);
+});
+
+for (const [what, close] of [
+  ["that is gone", true],
+  ["that does not read", false],
+] as const) {
+  test(`a reader ${what} does not hold up the end`, async (t) => {
+    const source = `exports.serve = (req, res) => {
+      for (let n = 0; n < 4_000; n++) console.log("x".repeat(1_000));
+      res.send("done");
+    };`;
+    const framework = await startModule(t, source, ["--target=serve", "--grace-period=0"]);
+    const readOn = framework.holdOutput();
+    await request(framework.url);
+
+    if (close) framework.closeOutput();
+    framework.kill("SIGTERM");
+    await untilGone(framework.pid);
+    readOn();
+    const { code } = await framework.ended();
+
+    assert.equal(code, 0);
+  });
 }

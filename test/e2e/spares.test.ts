@@ -1,5 +1,6 @@
 /** A process that was a spare worker is, to the user's code, the one that would have been started without it. */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -187,9 +188,13 @@ test("one spare a function, and none after the stop", async (t) => {
   await untilGone(pid);
 });
 
-test("a spare does not outlive a parent that is killed", async (t) => {
-  const folder = makeProject(t, { "index.js": "exports.hello = () => {};" });
-  const script = `
+for (const [what, leave] of [
+  ["", () => undefined],
+  [", in a folder that is gone", (folder: string) => rmSync(folder, { recursive: true })],
+] as const) {
+  test(`a spare does not outlive a parent that is killed${what}`, async (t) => {
+    const folder = makeProject(t, { "index.js": "exports.hello = () => {};" });
+    const script = `
     const { createSpares } = require(${JSON.stringify(join(__dirname, "../../dist/instances/spares.js"))});
     const { forkWorker } = require(${JSON.stringify(join(__dirname, "../../dist/instances/instance.js"))});
     const spares = createSpares({
@@ -197,16 +202,19 @@ test("a spare does not outlive a parent that is killed", async (t) => {
       fork: (...args) => { const child = forkWorker(...args); console.log(child.pid); return child; },
     });
     const events = { onNews() {}, onDropped() {}, onOutput() {} };
-    const spec = { function: "hello", folder: ${JSON.stringify(folder)}, listen: "tcp:127.0.0.1:0", env: { ...process.env, FUNCTION_TARGET: "hello" } };
+    const spec = { function: "hello", folder: ${JSON.stringify(folder)}, listen: "tcp:127.0.0.1:0", env: { ...process.env, FUNCTION_TARGET: "hello", FF_WATCH: "true" } };
+    spares.noteNeeds("hello", ["serve", "import"]);
     spares.start(spec, events).then(() => spares.prepare("hello"));`;
-  const { spawn } = await import("node:child_process");
-  const parent = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => parent.kill("SIGKILL"));
-  const printed = deferred<number>();
-  parent.stdout.on("data", (chunk) => printed.resolve(Number(chunk)));
-  const pid = await withDeadline(printed.promise, "the spare is there");
+    const { spawn } = await import("node:child_process");
+    const parent = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    t.after(() => parent.kill("SIGKILL"));
+    const printed = deferred<number>();
+    parent.stdout.on("data", (chunk) => printed.resolve(Number(chunk)));
+    const pid = await withDeadline(printed.promise, "the spare is there");
 
-  parent.kill("SIGKILL");
+    leave(folder); // before its threads are there
+    parent.kill("SIGKILL");
 
-  await untilGone(pid);
-});
+    await untilGone(pid);
+  });
+}

@@ -1,14 +1,14 @@
 /** `--workers`: several processes behind one port look like one, and less is lost when one of them ends. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 
-import { untilGone } from "../support/processes";
-import { until, withDeadline } from "../support/wait";
+import { residentMiB, untilGone } from "../support/processes";
+import { withDeadline } from "../support/wait";
 import { type Framework, runFramework, startFramework } from "./support/framework";
 import { refusal, request } from "./support/http";
 import { asyncContext, makeUserProject, startModule } from "./support/modules";
@@ -237,7 +237,7 @@ describe("workers that end", { concurrency: 2 }, () => {
     writeFileSync(join(project, "broken"), "");
     await framework.says("FF_INSTANCE_CRASH_LOOP");
     rmSync(join(project, "broken"));
-    const [after] = await pidsOf(framework, 1, before);
+    const [after] = await pidsOf(framework, 2, before); // none that crashes is left for the stop
     const { code } = await framework.stop();
     const crash = framework.logs().find((line) => line.code === "FF_INSTANCE_CRASHED");
 
@@ -421,28 +421,41 @@ describe("signals", { concurrency: 2 }, () => {
 });
 
 describe("output", { concurrency: 2 }, () => {
-  // Of 4 KiB at most: what a pipe takes as one (POSIX, PIPE_BUF). What a test reads from is a socket: hence the shell.
-  test("lines come out of a pipe whole, whichever worker wrote them", async (t) => {
-    const source = `exports.serve = (req, res) => {
-      for (let n = 0; n < 200; n++) console.log(JSON.stringify({ n, text: "é".repeat(1000) }));
+  /** Prints JSON lines of about 2 KB; the answer is the pid of the parent. */
+  const printing = (stream = "stdout") => `exports.serve = (req, res) => {
+      for (let n = 0; n < 200; n++) process.${stream}.write(JSON.stringify({ n, text: "é".repeat(1000) }) + "\\n");
       res.send(String(process.ppid));
     };`;
-    const project = await makeUserProject(t, { "index.js": source });
-    const pipe = `'${process.execPath}' '${bin}' --target=serve --workers=2 | cat`;
-    const framework = await startFramework(["-c", pipe], { project, command: "/bin/sh", env: { PORT: "0" } });
-    t.after(() => framework.stop());
+  const jsonLines = (text: string) => text.split("\n").filter((line) => line.startsWith('{"n"'));
 
-    const replies = await Promise.all(Array.from({ length: 20 }, () => request(framework.url)));
-    const linesOf = () => framework.stdout.split("\n").filter((line) => line.startsWith("{"));
-    await until(() => linesOf().length === 4_000, framework.news, "news", "all lines are there");
-    process.kill(Number(replies[0]?.text), "SIGTERM");
-    const { code } = await framework.ended();
+  // What a test reads from is a socket: hence the shell.
+  for (const [what, stream, pipe] of [
+    ["stdout", "stdout", "| cat"],
+    ["stdout and stderr in one pipe", 'std" + (n % 2 ? "out" : "err") + "', "2>&1 | cat"],
+  ] as const) {
+    test(`lines come out of a pipe whole, whichever worker wrote them, and all of them before the end: ${what}`, async (t) => {
+      const source = printing().replace("process.stdout", `process["${stream}"]`);
+      const project = await makeUserProject(t, { "index.js": source });
+      const script = `'${process.execPath}' '${bin}' --target=serve --workers=2 --grace-period=60 ${pipe}`;
+      const framework = await startFramework(["-c", script], {
+        project,
+        command: "/bin/sh",
+        env: { PORT: "0" },
+      });
+      t.after(() => framework.stop());
 
-    for (const line of linesOf()) assert.equal(JSON.parse(line).text.length, 1_000);
-    assert.equal(code, 0);
-  });
+      const replies = await Promise.all(Array.from({ length: 20 }, () => request(framework.url)));
+      process.kill(Number(replies[0]?.text), "SIGTERM");
+      const { code, stdout } = await framework.ended();
 
-  test("100 MB that nobody reads yet do not grow the parent", {
+      const lines = jsonLines(stdout);
+      assert.equal(lines.length, 4_000);
+      for (const line of lines) assert.equal(JSON.parse(line).text.length, 1_000);
+      assert.equal(code, 0);
+    });
+  }
+
+  test("100 MB that nobody reads yet do not grow the parent, and come out at its end", {
     skip: !existsSync("/proc/self/status"),
   }, async (t) => {
     const source = `exports.serve = (req, res) => {
@@ -450,17 +463,64 @@ describe("output", { concurrency: 2 }, () => {
       res.send("done");
     };`;
     const project = await makeUserProject(t, { "index.js": source });
-    const framework = await startFramework(["--target=serve", "--workers=2"], { project, keep: 1_000 });
+    let bytes = 0;
+    const framework = await startFramework(["--target=serve", "--workers=2", "--grace-period=60"], {
+      project,
+      keep: 1_000,
+      onStdout: (text) => {
+        if (text.includes("x")) bytes += text.length; // the banner is short
+      },
+    });
     t.after(() => framework.stop());
-    const before = memory(framework.pid);
+    const before = residentMiB(framework.pid);
 
+    const readOn = framework.holdOutput();
     const reply = await request(framework.url);
+    await setTimeout(500); // as much as would come has come
+    const after = residentMiB(framework.pid);
+    framework.kill("SIGTERM");
+    await refusal(framework.port);
+    readOn();
+    const { code } = await framework.ended();
 
     assert.equal(reply.text, "done");
-    assert.ok(memory(framework.pid) - before < 30, `${before} → ${memory(framework.pid)} MiB`);
+    assert.ok(after - before < 30, `${before} → ${after} MiB`);
+    assert.ok(bytes >= 100_000_000, `${bytes} bytes`);
+    assert.equal(code, 0);
+  });
+
+  test("what a worker has written comes out when it is killed, though nobody reads at that moment", async (t) => {
+    const source = `exports.serve = (req, res) => {
+      if (req.path !== "/die") return res.send(String(process.pid));
+      for (let n = 0; n < 50; n++) process.stdout.write(JSON.stringify({ n, text: "x".repeat(1_000) }) + "\\n");
+      process.stdout.write("half a li");
+      process.kill(process.pid, "SIGKILL");
+    };`;
+    const { framework } = await startTwo(t, [], source);
+
+    const readOn = framework.holdOutput();
+    for (let death = 0; death < 4; death++) await request(`${framework.url}/die`).catch(() => undefined);
+    await request(framework.url);
+    readOn();
+    const { code, stdout } = await framework.stop();
+
+    assert.equal(jsonLines(stdout).map((line) => JSON.parse(line)).length, 200);
+    assert.equal(stdout.match(/^half a li$/gm)?.length, 4);
+    assert.equal(code, 0);
+  });
+
+  test("a reader that goes away ends nobody, and holds up no end", async (t) => {
+    const project = await makeUserProject(t, { "index.js": printing() });
+    const framework = await startFramework(["--target=serve", "--workers=2"], { project });
+    t.after(() => framework.stop());
+
+    const readOn = framework.holdOutput();
+    await request(framework.url);
+    framework.closeOutput();
+    readOn();
+    for (let count = 0; count < 10; count++) assert.equal((await request(framework.url)).status, 200);
+    const { code } = await framework.stop();
+
+    assert.equal(code, 0);
   });
 });
-
-function memory(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024;
-}

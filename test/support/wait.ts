@@ -6,7 +6,7 @@ export async function until(
   emitter: EventEmitter,
   event: string,
   what: string,
-  deadline = 15_000,
+  deadline = 30_000,
 ) {
   const signal = AbortSignal.timeout(deadline);
   while (!condition()) {
@@ -27,7 +27,7 @@ export function deferred<T = void>() {
   return { promise, resolve, reject };
 }
 
-export async function withDeadline<T>(promise: Promise<T>, what: string, deadline = 15_000): Promise<T> {
+export async function withDeadline<T>(promise: Promise<T>, what: string, deadline = 30_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Not within ${deadline} ms: ${what}`)), deadline);

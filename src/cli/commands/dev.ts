@@ -6,6 +6,7 @@ import { type FrameworkError, frameworkError } from "../../core/errors";
 import { type FlagName, flagsOf } from "../../core/flags";
 import { createLifecycle, exitCodes } from "../../core/lifecycle";
 import { configureLog, describeError } from "../../core/log";
+import { untilWritten } from "../../core/output";
 import type { PortWish } from "../../core/ports";
 import { logSettingsOf, type ParsedFlags, resolveFlags } from "../../core/read-flags";
 import { createEmit } from "../../dev/events";
@@ -111,9 +112,7 @@ function createRoom(stream: NodeJS.WriteStream): () => Promise<unknown> | undefi
   };
 }
 
-// What was written to a pipe must be out before the process ends.
-function exit(code: number): Promise<never> {
-  return new Promise(() => {
-    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
-  });
+async function exit(code: number): Promise<never> {
+  await untilWritten();
+  process.exit(code);
 }

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 
 import { createLifecycle } from "../../core/lifecycle";
 import { configureLog, log, throwProblems } from "../../core/log";
+import { untilWritten } from "../../core/output";
 import { logSettingsOf, readServeFlags } from "../../core/read-flags";
 import type { RunningWorkers, WorkersOptions } from "../../instances/workers";
 import { printBanner } from "../../serving/banner";
@@ -30,6 +31,7 @@ function serveAlone(options: Omit<WorkersOptions, "args">): Promise<Running> {
 async function serveShared(args: string[], options: Omit<WorkersOptions, "args">): Promise<RunningWorkers> {
   const workers = load("../../instances/workers.js") as typeof import("../../instances/workers");
   const started = await workers.startWorkers({ ...options, args });
-  if ("exitCode" in started) process.exit(started.exitCode);
-  return started;
+  if (!("exitCode" in started)) return started;
+  await untilWritten();
+  process.exit(started.exitCode);
 }

@@ -41,7 +41,7 @@ export class Connection {
   /** When it is too old to be taken again, by the clock of the pool. */
   idleUntil = 0;
   readonly address: string;
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #parser = new ReplyParser();
   readonly #buffer = new ReadBuffer();
   readonly #deadline = new Deadline(() => this.#break("timeout", "no head of a reply within the timeout"));
@@ -51,6 +51,14 @@ export class Connection {
 
   constructor(address: string, to: AddressOptions, { connectTimeout, onGone }: ConnectionOptions) {
     this.address = address;
+    this.#connecting = setTimeout(
+      () => this.#break("connect-timeout", `no connection within ${connectTimeout} ms`),
+      connectTimeout,
+    );
+    this.#socket = this.#open(to, onGone);
+  }
+
+  #open(to: AddressOptions, onGone: () => void): Socket {
     const socket = connect({
       ...to,
       noDelay: true,
@@ -59,11 +67,6 @@ export class Connection {
         callback: (size, buffer) => this.#onRead(size, buffer as Buffer),
       },
     });
-    this.#socket = socket;
-    this.#connecting = setTimeout(
-      () => this.#break("connect-timeout", `no connection within ${connectTimeout} ms`),
-      connectTimeout,
-    );
     socket.once("connect", () => {
       this.#stopConnecting();
       this.#conversation?.onConnected();
@@ -75,10 +78,20 @@ export class Connection {
     socket.on("end", () => this.#onEnd());
     socket.on("close", () => {
       const isConnecting = this.#connecting !== undefined;
+      if (isConnecting && isFull(this.#error)) return this.#openLater(to, onGone);
       const why = reasonOf(this.#error) ?? "the connection was closed";
       this.#break(isConnecting ? "connect" : "lost", why);
       onGone();
     });
+    return socket;
+  }
+
+  #openLater(to: AddressOptions, onGone: () => void): void {
+    setTimeout(() => {
+      if (this.#connecting === undefined) return onGone(); // somebody has ended it, or its time is over
+      this.#error = undefined;
+      this.#socket = this.#open(to, onGone);
+    }, fullPause);
   }
 
   get isOpen(): boolean {
@@ -182,6 +195,13 @@ export class Connection {
     clearTimeout(this.#connecting);
     this.#connecting = undefined;
   }
+}
+
+const fullPause = 10; // ms
+
+// connect(2): so many wait to be accepted at a UNIX socket that Linux takes no more; at a TCP port it would wait.
+function isFull(err: NodeJS.ErrnoException | undefined): boolean {
+  return err?.code === "EAGAIN";
 }
 
 // An error of several addresses has no message of its own.

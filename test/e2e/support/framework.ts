@@ -18,6 +18,8 @@ export interface FrameworkOptions {
   command?: string;
   /** Characters of stdout and of stderr that are remembered, the last ones. Default: all. */
   keep?: number;
+  /** Sees all of stdout, as it comes. */
+  onStdout?: (text: string) => void;
   /** Sees all of stderr, as it comes. */
   onStderr?: (text: string) => void;
 }
@@ -55,6 +57,8 @@ export interface Framework {
   /** A line for the function's stdin. */
   tell(line: string): void;
   kill(signal: NodeJS.Signals): void;
+  /** Reads nothing of stdout and stderr until the returned function is called. */
+  holdOutput(): () => void;
   /** Goes away as the reader of stdout and stderr. */
   closeOutput(): void;
   ended(): Promise<Ending>;
@@ -101,7 +105,7 @@ export async function runFramework(args: string[], options: FrameworkOptions): P
 
 /** Starts and waits for nothing. */
 export function spawnFramework(args: string[], options: FrameworkOptions) {
-  const { project, env = {}, command, keep = Number.POSITIVE_INFINITY, onStderr } = options;
+  const { project, env = {}, command, keep = Number.POSITIVE_INFINITY, onStdout, onStderr } = options;
   const { PATH = "", HOME = "", TMPDIR = "" } = process.env;
   const child: ChildProcess = spawn(command ?? process.execPath, command ? args : [bin, ...args], {
     cwd: resolve(__dirname, "../../fixtures", project),
@@ -113,7 +117,7 @@ export function spawnFramework(args: string[], options: FrameworkOptions) {
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream]?.setEncoding("utf8").on("data", (text: string) => {
       written[stream] = (written[stream] + text).slice(-keep);
-      if (stream === "stderr") onStderr?.(text);
+      (stream === "stdout" ? onStdout : onStderr)?.(text);
       news.emit("news");
     });
   }
@@ -142,6 +146,12 @@ export function spawnFramework(args: string[], options: FrameworkOptions) {
       ),
     tell: (line: string) => void child.stdin?.write(`${line}\n`),
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    holdOutput() {
+      for (const stream of [child.stdout, child.stderr]) stream?.pause();
+      return () => {
+        for (const stream of [child.stdout, child.stderr]) stream?.resume();
+      };
+    },
     closeOutput: () => {
       child.stdout?.destroy();
       child.stderr?.destroy();
@@ -152,7 +162,7 @@ export function spawnFramework(args: string[], options: FrameworkOptions) {
     },
     async stop(): Promise<Ending> {
       if (isRunning()) child.kill("SIGTERM");
-      const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
+      const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
       try {
         return await started.ended();
       } finally {

@@ -12,6 +12,8 @@ export interface RequestOptions {
   body?: string | Buffer | (string | Buffer)[] | undefined;
   /** Default: a connection of its own. */
   agent?: Agent;
+  /** Milliseconds to the end of the reply. Default 30 s. */
+  deadline?: number;
 }
 
 export interface Reply {
@@ -27,7 +29,8 @@ export interface Reply {
 
 /** One request, one whole reply; rejects when the connection breaks before its end. */
 export function request(url: string, options: RequestOptions = {}): Promise<Reply> {
-  return withDeadline(exchange(url, options), `${options.method ?? "GET"} ${url} is answered`);
+  const { method = "GET", deadline } = options;
+  return withDeadline(exchange(url, options), `${method} ${url} is answered`, deadline);
 }
 
 async function exchange(url: string, { method = "GET", headers = {}, body, agent }: RequestOptions) {

@@ -1,6 +1,8 @@
 /** How much memory processes hold while they work; on Linux alone, which says it without asking them. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+
+import { residentMiB } from "../processes";
 
 interface Watched {
   name: string;
@@ -37,13 +39,6 @@ export function watchMemory(processes: readonly Watched[]) {
       }
     },
   };
-}
-
-const pageSize = 4096;
-
-function residentMiB(pid: number): number {
-  const [, pages = "0"] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
-  return Math.round((Number(pages) * pageSize) / 1024 ** 2);
 }
 
 function quarters(seen: readonly number[]): number[] {
