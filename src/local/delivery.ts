@@ -19,6 +19,8 @@ export interface DeliveryOptions {
   /** Resolves as soon as the app can be called. */
   whenReady(signal: AbortSignal): Promise<void>;
   backoff: BackoffRule;
+  /** After so many attempts a message is given up: it stays with who brought it. Default: never. */
+  maxAttempts?: number | undefined;
   /** Ends every wait: what is not delivered stays with the broker. */
   signal: AbortSignal;
 }
@@ -33,7 +35,7 @@ export interface DeliveryItem {
   onDrop?: (() => Promise<void>) | undefined;
 }
 
-/** Resolves when the message is done; rejects when the runtime stops first. */
+/** Resolves when the message is done; rejects when the runtime stops first, or when it is given up. */
 export type Deliver = (item: DeliveryItem) => Promise<void>;
 
 const outcomes = { SUCCESS: "ack", RETRY: "retry", DROP: "drop" } as const;
@@ -42,6 +44,7 @@ export function createDelivery({
   function: name,
   whenReady,
   backoff: rule,
+  maxAttempts = Number.POSITIVE_INFINITY,
   signal,
 }: DeliveryOptions): Deliver {
   return async ({ id, component, topic, attempt: call, onDrop }) => {
@@ -72,6 +75,9 @@ export function createDelivery({
       }
     }
 
-    for (let attempt = 1; !(await once(attempt)); attempt++) await sleep(pause.next(), undefined, { signal });
+    for (let attempt = 1; !(await once(attempt)); attempt++) {
+      if (attempt >= maxAttempts) throw new Error(`the app has not taken it at attempt ${attempt}`);
+      await sleep(pause.next(), undefined, { signal });
+    }
   };
 }

@@ -133,7 +133,8 @@ export function chooseTopic(
   );
 }
 
-const notMetadata = /^(content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
+const notMetadata =
+  /^(content-|dapr-api-token$|function-execution-id$|traceparent$|tracestate$|baggage$|user-agent$|accept)/;
 
 /** `ctx.input`; the metadata is picked from the headers when somebody asks. */
 export class Input implements InvocationInput {
