@@ -8,6 +8,7 @@ const stories = [
   { name: "fuzz", file: "test/e2e/fuzz.test.ts", env: { FUZZ_COUNT: "1000000" } },
   { name: "workers", file: "test/e2e/workers-soak.test.ts", env: { WORKERS_SECONDS: "120" } },
   { name: "watch", file: "test/e2e/dev-watch.test.ts", env: { WATCH_CHANGES: "1000", WATCH_RELOADS: "50" } },
+  { name: "deliveries", file: "test/e2e/deliveries-soak.test.ts", env: { DELIVERIES_COUNT: "20000" } },
   { name: "outputs", file: "test/e2e/outputs-load.test.ts", env: { OUTPUTS_COUNT: "50000" } },
 ];
 

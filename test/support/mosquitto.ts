@@ -37,6 +37,7 @@ export async function startMosquitto({
   const folder = mkdtempSync(join(tmpdir(), "mosquitto-"));
   const port = await freePort();
   const config = [`listener ${port} 127.0.0.1`, `allow_anonymous ${credentials === undefined}`, "user root"];
+  config.push("max_queued_messages 0"); // by default it forgets what is above 1,000 for one client
   if (persistent)
     config.push(
       "persistence true",
