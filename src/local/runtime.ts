@@ -45,13 +45,18 @@ export interface RuntimeOptions {
   /** DAPR_API_TOKEN and APP_API_TOKEN. */
   apiToken?: string | undefined;
   appToken?: string | undefined;
-  /** Default: `--redelivery keep`. */
+  /** Between attempts. Default: 1 s doubling to 30 s. */
   backoff?: BackoffRule;
-  /** Attempts until a message is given up. Default: it never is. */
+  /** What becomes of a message that the app does not take. Default `keep`. */
+  redelivery?: Redelivery | undefined;
+  /** Under `keep`: attempts until a message is given up. Default: it never is. */
   maxAttempts?: number;
   /** Opens a component. Default: by the table of component types. */
   open?: OpenComponent;
 }
+
+/** `keep`: it is tried again until the app has it. `daprd`: once, as daprd without a resiliency policy does. */
+export type Redelivery = "keep" | "daprd";
 
 export type OpenComponent = (spec: ComponentSpec, environment: ComponentEnvironment) => LocalComponent;
 
@@ -71,7 +76,8 @@ export interface Runtime {
 /** Opens the components and listens. Errors: FF_COMPONENT_TYPE, FF_COMPONENT_METADATA, FF_PORT_IN_USE. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { appId, appToken, apiToken, onNotice, embeddedBroker, backoff = keepBackoff } = options;
-  const { maxAttempts, open = openByTable } = options;
+  const { open = openByTable } = options;
+  const isOnce = options.redelivery === "daprd";
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // every message that waits listens to it
   const components = openComponents(options.components, open, { appId, embeddedBroker, onNotice });
@@ -79,9 +85,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const started = new Map<string, AppSubscription | true>();
   const deliver = createDelivery({
     function: options.function,
-    whenReady: app.whenReady,
+    whenReady: isOnce ? async () => undefined : app.whenReady, // daprd finds nobody there, and that is that
     backoff,
-    maxAttempts,
+    maxAttempts: isOnce ? 1 : options.maxAttempts,
+    buriesGivenUp: isOnce,
     signal: stopping.signal,
   });
 
@@ -104,6 +111,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await stopComponents(components);
     throw err;
   });
+
+  // daprd drops an event that the app answers 404; `keep` keeps it.
+  const wordOf = ({ word, http }: AppReply) => (isOnce && http?.status === 404 ? "DROP" : word);
 
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
     const { topic, route, rules, metadata, deadLetterTopic, bulk } = subscription;
@@ -142,7 +152,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         topic: message.topic,
         // No path is meant by it, or the time to live that its sender gave it is over: the app is not called.
         attempt: async () =>
-          path === undefined || (event && isExpired(event)) ? "DROP" : heard(message, await post(path)),
+          path === undefined || (event && isExpired(event))
+            ? "DROP"
+            : wordOf(heard(message, await post(path))),
         onDrop:
           deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
       });
@@ -153,7 +165,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   async function startBinding(component: BindingComponent, path: string): Promise<void> {
     await component.read?.((message) => {
       const { topic, payload, metadata } = message;
-      const attempt = async () => heard(message, await app.channel().deliverBinding(path, payload, metadata));
+      const attempt = async () =>
+        heard(message, await app.channel().deliverBinding(path, payload, metadata)).word;
       return deliver({ id: randomUUID(), component: component.name, topic, attempt });
     });
   }
@@ -222,9 +235,9 @@ async function stopComponents(components: ReadonlyMap<string, LocalComponent>): 
   await Promise.all([...components.values()].map((component) => component.stop().catch(logError)));
 }
 
-function heard({ onReply }: Message, reply: AppReply): AppReply["word"] {
+function heard({ onReply }: Message, reply: AppReply): AppReply {
   onReply?.(reply);
-  return reply.word;
+  return reply;
 }
 
 // Not for those who bring their own: it loads the clients of all brokers.
