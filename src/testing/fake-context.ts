@@ -105,8 +105,10 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   });
 }
 
-/** Fills the first store; in memory a write is done when it is made. */
+/** Fills the first store; in memory a write is done when it is made. Error: a value that JSON has no form for. */
 export function seed({ stores }: TestComponents, state: Readonly<Record<string, unknown>> = {}): void {
+  JSON.stringify(state);
+  if (stores.size === 0) return;
   const { set } = testState(stores);
   for (const [key, value] of Object.entries(state)) void set(key, value);
 }

@@ -122,7 +122,7 @@ export async function createTestSidecar(options: TestSidecarOptions = {}): Promi
     const one = await serveForTest(target, {
       ...more,
       context,
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, APP_PROTOCOL: "http" },
       onInvocation: (invocation) =>
         invocations.has(invocation.id) && invocations.set(invocation.id, invocation),
     });

@@ -43,7 +43,9 @@ export function testState(stores: ReadonlyMap<string, ListedStore>): TestState {
   const pick = (name = stores.keys().next().value as string) => {
     const store = stores.get(name);
     if (store) return store;
-    throw new TypeError(`There is no state store "${name}"; there are: ${[...stores.keys()].join(", ")}.`);
+    throw new TypeError(
+      `There is no state store "${name}"; there are: ${[...stores.keys()].join(", ") || "none"}.`,
+    );
   };
   const read = async (store: ListedStore, key: string) => {
     const item = await store.get(key);
@@ -57,6 +59,7 @@ export function testState(stores: ReadonlyMap<string, ListedStore>): TestState {
       await store.write([{ ...write, etag: undefined, firstWrite: false, ttl: undefined }]);
     },
     async all(name) {
+      if (name === undefined && stores.size === 0) return {};
       const store = pick(name);
       const found: [string, unknown][] = [];
       for (const key of store.keys()) {

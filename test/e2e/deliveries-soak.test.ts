@@ -8,6 +8,7 @@ import { connectAsync } from "mqtt";
 
 import { type RuntimeOptions, startRuntime } from "../../src/local/runtime";
 import { type Dev, freePorts, startDev } from "../support/dev";
+import { Random } from "../support/fuzz/random";
 import { freePort, startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { asyncFunctionYaml, makeProject } from "../support/project";
 import { deferred, withDeadline } from "../support/wait";
@@ -15,8 +16,7 @@ import { startFramework } from "./support/framework";
 
 const count = Number(process.env.DELIVERIES_COUNT ?? 300);
 const restartsAtMost = count > 1000 ? 5 : 2;
-const betweenKills = 1000; // ms
-const deadline = 60_000 + count * 30; // ms
+const deadline = 60_000 + count * 60; // ms: what a kill interrupts waits for up to 30 s
 
 const relay = "export const relay = (ctx, data) => ctx.send(data);";
 
@@ -31,7 +31,7 @@ interface Traffic {
 }
 
 async function startTraffic(t: TestContext): Promise<Traffic> {
-  const broker = await startMosquitto({ persistent: true });
+  const broker = await startMosquitto({ inFlight: 100 });
   t.after(() => broker.stop());
   const received = new Map<number, number>();
   const all = deferred();
@@ -81,27 +81,35 @@ async function untilAll(traffic: Traffic): Promise<void> {
   });
 }
 
-/** Kills the function's process as soon as it has taken a message, at most once a second, until all is done. */
-function killFunction(dev: Dev, isDone: () => boolean): { readonly kills: number } {
-  const state = { kills: 0 };
+/** Kills the function's process about every second, whenever it has answered since it was ready. */
+function killFunction(t: TestContext, dev: Dev): { readonly kills: number; stop(): void } {
+  const random = new Random(4711, 0);
+  let kills = 0;
   let pid: number | undefined;
-  let last = 0;
+  let hasAnswered = false;
   dev.on("change", () => {
     const event = dev.events.at(-1);
     if (event?.event === "ready") pid = event.data.functions[0]?.pid;
     if (event?.event === "reload") pid = event.data.pid;
-    if (event?.event !== "invocation" || pid === undefined || isDone()) return;
-    if (Date.now() - last < betweenKills) return;
-    last = Date.now();
-    try {
-      process.kill(pid, "SIGKILL");
-      state.kills++;
-    } catch {
-      // gone already
-    }
-    pid = undefined;
+    if (event?.event === "ready" || event?.event === "reload") hasAnswered = false;
+    if (event?.event === "invocation") hasAnswered = true;
   });
-  return state;
+  const kill = () => {
+    timer = setTimeout(kill, random.between(500, 1500)); // not in step with the pauses between attempts
+    if (pid === undefined || !hasAnswered) return;
+    process.kill(pid, "SIGKILL");
+    kills++;
+    pid = undefined;
+  };
+  let timer = setTimeout(kill, 500);
+  const stop = () => clearTimeout(timer);
+  t.after(stop);
+  return {
+    get kills() {
+      return kills;
+    },
+    stop,
+  };
 }
 
 describe("nothing is lost", { skip: withoutMosquitto }, () => {
@@ -113,12 +121,13 @@ describe("nothing is lost", { skip: withoutMosquitto }, () => {
     });
     const dev = startDev(project, [...freePorts, "--brokers=declared"]);
     t.after(() => dev.stop("SIGKILL"));
-    const killed = killFunction(dev, traffic.hasAll);
+    const killed = killFunction(t, dev);
     await dev.ready();
 
     await traffic.send(3000);
     await untilAll(traffic);
 
+    killed.stop();
     assert.ok(killed.kills > 0);
     assert.equal(await dev.stop(), 0);
     report(t, traffic, `the function killed ${killed.kills} times`);

@@ -136,6 +136,14 @@ describe("fakeContext", () => {
     await assert.rejects(ctx.dapr(), { code: "FF_TEST_SDK" });
   });
 
+  test("without a store there is no state, and a seed that is no JSON is the test's error", async () => {
+    const ctx = fakeContext({ context: { name: "f", runtime: "Async", states: {} } });
+
+    assert.deepEqual(await ctx.stored(), {});
+    await assert.rejects(ctx.state.get("k"), { code: "FF_STATE_STORE_UNKNOWN" });
+    assert.throws(() => fakeContext({ state: { big: 1n } }), TypeError);
+  });
+
   test("follows a signal of the test", async () => {
     const stop = new AbortController();
     const ctx = fakeContext({ signal: stop.signal });
@@ -173,6 +181,15 @@ describe("invoke", () => {
 
     assert.deepEqual(value, { items: ["a", "b"], secret: "s" });
     assert.deepEqual(state, { u: ["a", "b"] });
+  });
+
+  test("takes a context, also one without stores", async () => {
+    functions.openfunction("named", (ctx) => [ctx.name, ctx.version]);
+    const context = { name: "f", version: "v2", runtime: "Knative", states: {} };
+
+    const { value, state } = await invoke("named", {}, { context });
+
+    assert.deepEqual([value, state], [["f", "v2"], {}]);
   });
 
   test("does not wait for a sidecar that is not there", async () => {
@@ -478,6 +495,24 @@ describe("createTestSidecar", () => {
     const { outcome, status } = await sidecar.deliver("orders", { id: 1 });
 
     assert.deepEqual([outcome, status], ["retry", 0]);
+  });
+
+  test("stop ends what is being delivered", async (t) => {
+    const sidecar = await start(t, { inputs: ["orders"] });
+    let begun: () => void = () => undefined;
+    const isBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    await sidecar.serve(() => {
+      begun();
+      return new Promise(() => undefined);
+    });
+
+    const delivery = sidecar.deliver("orders", 1);
+    await isBegun;
+    await sidecar.stop();
+
+    assert.equal((await delivery).outcome, "retry");
   });
 
   test("under runtime Knative the function is asked over HTTP", async (t) => {
