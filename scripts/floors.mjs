@@ -27,6 +27,7 @@ export const floors = [
   { floor: 5, room: "kubernetes", contents: "rendered manifests: knative, async, gateway routes" },
   { floor: 6, room: "gateway", contents: "config, match, pipeline, proxy, upstream, plugins" },
   { floor: 6, room: "dashboard", contents: "feed, page" },
+  { floor: 6, room: "testing", contents: "doubles for tests of user code: ctx, sidecar, single calls" },
   { floor: 7, room: "dev", contents: "plan, session, events" },
   { floor: 8, room: "cli", contents: "main, help, output formats, screen, commands" },
   { floor: 9, room: "index.ts", contents: "the entry `.`; nobody imports it" },

@@ -16,6 +16,7 @@ const stories = [
   { name: "parents", file: "test/e2e/killed-parents.test.ts", env: { KILLS: "100" } },
   { name: "printing", file: "test/e2e/dev-output.test.ts", env: { PRINTED_MB: "100" } },
   { name: "watch", file: "test/e2e/dev-watch.test.ts", env: { WATCH_CHANGES: "1000", WATCH_RELOADS: "50" } },
+  { name: "deliveries", file: "test/e2e/deliveries-soak.test.ts", env: { DELIVERIES_COUNT: "20000" } },
   { name: "outputs", file: "test/e2e/outputs-load.test.ts", env: { OUTPUTS_COUNT: "50000" } },
 ];
 

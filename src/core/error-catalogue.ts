@@ -356,6 +356,27 @@ export const catalogue = {
     hint: (d: { name: string; range: string | undefined }) =>
       `npm install "${d.name}${d.range ? `@${d.range}` : ""}"`,
   },
+  // Tests of user code
+  FF_TEST_SDK: {
+    message: () => "ctx.dapr() of this test has no sidecar to talk to.",
+    hint: () =>
+      "Give fakeContext() a client of yours as `dapr`, or serve the function beside createTestSidecar().",
+  },
+  FF_TEST_NOT_SERVED: {
+    message: () => "The sidecar of the test has no app: nothing can be delivered.",
+    hint: () => "await sidecar.serve(functionOrName) first.",
+  },
+  FF_TEST_INPUT: {
+    message: (d: { input: string; known: string[] }) =>
+      `The app reads no input "${d.input}". ${d.known.length > 0 ? `It reads: ${d.known.join(", ")}.` : "It reads none."}`,
+    hint: () =>
+      'Inputs are those of the function context: createTestSidecar({ inputs: ["orders"] }). They need runtime Async.',
+  },
+  FF_TEST_OUTPUT: {
+    message: (d: { output: string; known: string[] }) =>
+      `There is no output "${d.output}". ${d.known.length > 0 ? `There are: ${d.known.join(", ")}.` : "There are none."}`,
+    hint: () => 'Outputs are those of the function context: createTestSidecar({ outputs: ["bills"] }).',
+  },
   // Manifests
   FF_MANIFEST_NOT_FOUND: {
     message: (d: { path: string }) => `No manifest is found at "${d.path}".`,

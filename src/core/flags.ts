@@ -322,6 +322,13 @@ export const flags = {
     group: "Local runtime",
     commands: ["dev"],
   },
+  redelivery: {
+    ...oneOf("keep", "daprd"),
+    default: "keep",
+    help: "Keep a message until the function takes it, or give it up as daprd does.",
+    group: "Local runtime",
+    commands: ["dev"],
+  },
   watch: {
     ...onOff,
     switch: true,

@@ -1,8 +1,15 @@
 /** Calls of the sidecar's HTTP API: it is waited for, the token and the caller's trace go along, an error is in words. */
 import { frameworkError, messageOf } from "../core/errors";
 import type { TraceHeaders } from "../core/trace";
-import { type ClientReply, createHttpClient, type OnFailure, type OnReply, requestTimeout } from "./client";
-import { createReadiness } from "./readiness";
+import {
+  type ClientReply,
+  createHttpClient,
+  type HttpClient,
+  type OnFailure,
+  type OnReply,
+  requestTimeout,
+} from "./client";
+import { createReadiness, type Readiness } from "./readiness";
 import { readJsonOrText } from "./reply";
 import type { Sidecar } from "./sidecar";
 
@@ -52,11 +59,21 @@ export interface SidecarClient {
 
 const defaultTimeout = 30_000; // ms
 
+/** How the sidecar is reached, when not over the network. */
+export interface SidecarTransport {
+  client: Pick<HttpClient, "dispatch" | "destroy">;
+  readiness: Readiness;
+}
+
 /** Opens no connection before the first call. */
-export function createSidecarClient(sidecar: Sidecar): SidecarClient {
+export function createSidecarClient(
+  sidecar: Sidecar,
+  {
+    readiness = createReadiness(sidecar),
+    client = createHttpClient(sidecar.origin, { timeout: 0 }), // each call has a timeout of its own
+  }: Partial<SidecarTransport> = {},
+): SidecarClient {
   const { origin, token } = sidecar;
-  const readiness = createReadiness(sidecar);
-  const client = createHttpClient(origin, { timeout: 0 }); // each call has a timeout of its own
   const own: Record<string, string> | undefined =
     token === undefined ? undefined : { "dapr-api-token": token };
 

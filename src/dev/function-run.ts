@@ -11,7 +11,7 @@ import { InstanceStartError } from "../instances/instance";
 import type { Change } from "../instances/reloads";
 import type { FunctionSpec } from "../instances/spec";
 import type { InstanceChange } from "../instances/status";
-import { type Runtime, startRuntime } from "../local/runtime";
+import { type Redelivery, type Runtime, startRuntime } from "../local/runtime";
 import type { Emit } from "./events";
 import type { FunctionPlan } from "./plan";
 
@@ -24,6 +24,7 @@ export interface FunctionRunOptions {
   allowedHosts: readonly string[] | undefined;
   onMoved: NonNullable<PortOptions["onMoved"]>;
   embeddedBroker: string | undefined;
+  redelivery: Redelivery;
   /** The shell's environment. */
   env: NodeJS.ProcessEnv;
   /** Seconds. */
@@ -221,6 +222,7 @@ function startSidecar({
   allowedHosts,
   onMoved,
   embeddedBroker,
+  redelivery,
   env,
   emit,
 }: FunctionRunOptions): Promise<Runtime> {
@@ -237,6 +239,7 @@ function startSidecar({
     allowedHosts,
     onMoved,
     embeddedBroker,
+    redelivery,
     apiToken: env.DAPR_API_TOKEN || undefined,
     appToken: env.APP_API_TOKEN || undefined,
     onNotice: tell,

@@ -6,6 +6,7 @@ import { failureOf } from "../instances/instance";
 import type { Change } from "../instances/reloads";
 import { createSupervisor } from "../instances/supervisor";
 import { startBroker } from "../local/broker";
+import type { Redelivery } from "../local/runtime";
 import { listen } from "../telemetry/channels";
 import { type SessionControl, startSessionControl } from "./control";
 import type { Emit, ReadyBroker, ReadyFunction } from "./events";
@@ -22,6 +23,7 @@ export interface SessionOptions {
   /** The working folder: other commands find the session by it. */
   folder: string;
   brokers: "embedded" | "declared";
+  redelivery: Redelivery;
   ports: { http: PortWish; dapr: PortWish; mqtt: PortWish };
   /** Names that a Host may say beside those of this machine. */
   allowedHosts: readonly string[] | undefined;
@@ -59,6 +61,7 @@ export function startSession({
   plan,
   folder,
   brokers: mode,
+  redelivery,
   ports,
   allowedHosts,
   watch,
@@ -140,6 +143,7 @@ export function startSession({
         allowedHosts,
         onMoved,
         embeddedBroker: broker?.url,
+        redelivery,
         env,
         gracePeriod,
         envFiles,

@@ -5,6 +5,7 @@ import { log } from "../core/log";
 import { type ClientReply, createHttpClient, type HttpClient } from "../dapr/client";
 import type { TopicStatus } from "../dapr/protocol";
 import type { BulkRule } from "./bulk";
+import type { AppReply } from "./components/component";
 import type { RoutingRule } from "./routing";
 
 export interface AppSubscription {
@@ -24,14 +25,14 @@ export interface AppChannel {
   /** True when the app wants the messages of this binding. */
   wantsBinding(path: string): Promise<boolean>;
   /** What the app says of a topic delivery. A transport error rejects. */
-  deliverEvent(route: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  deliverEvent(route: string, body: Buffer, metadata: Record<string, string>): Promise<AppReply>;
   /** The status of every entry that the app answers. */
   deliverBulk(
     route: string,
     body: Buffer,
     metadata: Record<string, string>,
   ): Promise<Map<string, TopicStatus>>;
-  deliverBinding(path: string, body: Buffer, metadata: Record<string, string>): Promise<TopicStatus>;
+  deliverBinding(path: string, body: Buffer, metadata: Record<string, string>): Promise<AppReply>;
   close(): Promise<void>;
 }
 
@@ -89,7 +90,8 @@ export function createAppChannel({ address, appId, token, onMissing }: AppChanne
         ...tokenHeader,
         "content-type": "application/cloudevents+json",
       };
-      return readTopicReply(await post(route, body, headers));
+      const http = await post(route, body, headers);
+      return { word: readTopicReply(http), http };
     },
 
     async deliverBulk(route, body, metadata) {
@@ -99,8 +101,8 @@ export function createAppChannel({ address, appId, token, onMissing }: AppChanne
 
     async deliverBinding(path, body, metadata) {
       const headers = { ...encodeHeaders(metadata), ...tokenHeader, "content-type": "application/json" };
-      const { status } = await post(path, body, headers);
-      return status >= 200 && status <= 299 ? "SUCCESS" : "RETRY";
+      const http = await post(path, body, headers);
+      return { word: http.status >= 200 && http.status <= 299 ? "SUCCESS" : "RETRY", http };
     },
 
     close: () => client.close(),

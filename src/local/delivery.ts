@@ -10,7 +10,7 @@ import { log } from "../core/log";
 import type { TopicStatus } from "../dapr/protocol";
 import { publish } from "../telemetry/channels";
 
-/** The rule of `--redelivery keep`: 1 s doubling to 30 s, for ever. */
+/** Between the attempts of `--redelivery keep`: 1 s doubling to 30 s. */
 export const keepBackoff: BackoffRule = { initial: 1_000, factor: 2, max: 30_000 };
 
 export interface DeliveryOptions {
@@ -19,6 +19,10 @@ export interface DeliveryOptions {
   /** Resolves as soon as the app can be called. */
   whenReady(signal: AbortSignal): Promise<void>;
   backoff: BackoffRule;
+  /** After so many attempts a message is given up: it stays with who brought it. Default: never. */
+  maxAttempts?: number | undefined;
+  /** What is given up goes to its dead letter topic, when it has one. */
+  buriesGivenUp?: boolean;
   /** Ends every wait: what is not delivered stays with the broker. */
   signal: AbortSignal;
 }
@@ -33,7 +37,7 @@ export interface DeliveryItem {
   onDrop?: (() => Promise<void>) | undefined;
 }
 
-/** Resolves when the message is done; rejects when the runtime stops first. */
+/** Resolves when the message is done; rejects when the runtime stops first, or when it is given up. */
 export type Deliver = (item: DeliveryItem) => Promise<void>;
 
 const outcomes = { SUCCESS: "ack", RETRY: "retry", DROP: "drop" } as const;
@@ -42,6 +46,8 @@ export function createDelivery({
   function: name,
   whenReady,
   backoff: rule,
+  maxAttempts = Number.POSITIVE_INFINITY,
+  buriesGivenUp = false,
   signal,
 }: DeliveryOptions): Deliver {
   return async ({ id, component, topic, attempt: call, onDrop }) => {
@@ -72,6 +78,10 @@ export function createDelivery({
       }
     }
 
-    for (let attempt = 1; !(await once(attempt)); attempt++) await sleep(pause.next(), undefined, { signal });
+    for (let attempt = 1; !(await once(attempt)); attempt++) {
+      if (attempt >= maxAttempts && buriesGivenUp && onDrop) return bury();
+      if (attempt >= maxAttempts) throw new Error(`the app has not taken it at attempt ${attempt}`);
+      await sleep(pause.next(), undefined, { signal });
+    }
   };
 }

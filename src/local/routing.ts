@@ -1,6 +1,7 @@
 /** Routing rules of a subscription: which path of the app gets an event, by expressions in CEL over `event`. */
 import { frameworkError, messageOf } from "../core/errors";
 import { log, logError } from "../core/log";
+import { loadCel } from "./cel";
 
 export interface RoutingRule {
   /** Empty: every event. */
@@ -12,12 +13,9 @@ export interface RoutingRule {
 export type ChoosePath = (event: Record<string, unknown> | undefined) => string | undefined;
 
 /** Rules are tried in order. One that is broken is told, and matches nothing. */
-export async function createRouting(
-  rules: readonly RoutingRule[],
-  fallback: string | undefined,
-): Promise<ChoosePath> {
+export function createRouting(rules: readonly RoutingRule[], fallback: string | undefined): ChoosePath {
   if (rules.length === 0) return () => fallback;
-  const { parse } = await import("@marcbachmann/cel-js"); // 25 ms, and only where there are rules
+  const { parse } = loadCel();
   const compiled = rules.map(({ match, path }) => ({ path, matches: compile(match) }));
 
   function compile(match: string): (event: object) => boolean {

@@ -4,6 +4,7 @@ import { once, setMaxListeners } from "node:events";
 
 import type { BackoffRule } from "../core/backoff";
 import { frameworkError } from "../core/errors";
+import { lazyRequire } from "../core/lazy";
 import { background } from "../core/lifecycle";
 import { log, logError } from "../core/log";
 import { listenByRule, type PortOptions, type PortWish } from "../core/ports";
@@ -15,14 +16,15 @@ import { type AppChannel, type AppSubscription, createAppChannel } from "./app";
 import { bindingPath, directionOf } from "./binding-metadata";
 import { type BulkRule, createBulk, type Gather } from "./bulk";
 import type {
+  AppReply,
   BindingComponent,
   ComponentEnvironment,
   ComponentSpec,
   LocalComponent,
+  Message,
   MessageHandler,
   PubSubComponent,
 } from "./components/component";
-import { componentTypeOf } from "./components/table";
 import { createDelivery, keepBackoff } from "./delivery";
 import { createRouting } from "./routing";
 
@@ -43,9 +45,20 @@ export interface RuntimeOptions {
   /** DAPR_API_TOKEN and APP_API_TOKEN. */
   apiToken?: string | undefined;
   appToken?: string | undefined;
-  /** Default: `--redelivery keep`. */
+  /** Between attempts. Default: 1 s doubling to 30 s. */
   backoff?: BackoffRule;
+  /** What becomes of a message that the app does not take. Default `keep`. */
+  redelivery?: Redelivery | undefined;
+  /** Under `keep`: attempts until a message is given up. Default: it never is. */
+  maxAttempts?: number;
+  /** Opens a component. Default: by the table of component types. */
+  open?: OpenComponent;
 }
+
+/** `keep`: it is tried again until the app has it. `daprd`: once, as daprd without a resiliency policy does. */
+export type Redelivery = "keep" | "daprd";
+
+export type OpenComponent = (spec: ComponentSpec, environment: ComponentEnvironment) => LocalComponent;
 
 export interface Runtime {
   port: number;
@@ -63,15 +76,19 @@ export interface Runtime {
 /** Opens the components and listens. Errors: FF_COMPONENT_TYPE, FF_COMPONENT_METADATA, FF_PORT_IN_USE. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { appId, appToken, apiToken, onNotice, embeddedBroker, backoff = keepBackoff } = options;
+  const { open = openByTable } = options;
+  const isOnce = options.redelivery === "daprd";
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // every message that waits listens to it
-  const components = openComponents(options.components, { appId, embeddedBroker, onNotice });
+  const components = openComponents(options.components, open, { appId, embeddedBroker, onNotice });
   const app = createAppHolder();
   const started = new Map<string, AppSubscription | true>();
   const deliver = createDelivery({
     function: options.function,
-    whenReady: app.whenReady,
+    whenReady: isOnce ? async () => undefined : app.whenReady, // daprd finds nobody there, and that is that
     backoff,
+    maxAttempts: isOnce ? 1 : options.maxAttempts,
+    buriesGivenUp: isOnce,
     signal: stopping.signal,
   });
 
@@ -95,10 +112,13 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw err;
   });
 
+  // daprd drops an event that the app answers 404; `keep` keeps it.
+  const wordOf = ({ word, http }: AppReply) => (isOnce && http?.status === 404 ? "DROP" : word);
+
   async function startSubscription(component: PubSubComponent, subscription: AppSubscription): Promise<void> {
     const { topic, route, rules, metadata, deadLetterTopic, bulk } = subscription;
     const isRaw = isTrueWord(metadataValue(metadata, "rawPayload"));
-    const pathOf = await createRouting(rules, route);
+    const pathOf = createRouting(rules, route);
     // Events of different paths are never in one bulk.
     const gatherers = new Map<string, Gather>();
     const gathererOf = (path: string, rule: BulkRule) => {
@@ -114,16 +134,27 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       const event = raw ?? readEvent(body);
       const headers = { ...message.metadata, pubsubname: component.name };
       const path = pathOf(event);
-      const post = (to: string) =>
+      const post = async (to: string): Promise<AppReply> =>
         bulk
-          ? gathererOf(to, bulk)({ ...bulkEvent(message.payload, isRaw), metadata: message.metadata })
+          ? {
+              word: await gathererOf(
+                to,
+                bulk,
+              )({
+                ...bulkEvent(message.payload, isRaw),
+                metadata: message.metadata,
+              }),
+            }
           : app.channel().deliverEvent(to, body, headers);
       return deliver({
         id: typeof event?.id === "string" ? event.id : randomUUID(),
         component: component.name,
         topic: message.topic,
         // No path is meant by it, or the time to live that its sender gave it is over: the app is not called.
-        attempt: async () => (path === undefined || (event && isExpired(event)) ? "DROP" : post(path)),
+        attempt: async () =>
+          path === undefined || (event && isExpired(event))
+            ? "DROP"
+            : wordOf(heard(message, await post(path))),
         onDrop:
           deadLetterTopic === undefined ? undefined : () => component.publish(deadLetterTopic, body, {}),
       });
@@ -132,8 +163,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 
   async function startBinding(component: BindingComponent, path: string): Promise<void> {
-    await component.read?.(({ topic, payload, metadata }) => {
-      const attempt = () => app.channel().deliverBinding(path, payload, metadata);
+    await component.read?.((message) => {
+      const { topic, payload, metadata } = message;
+      const attempt = async () =>
+        heard(message, await app.channel().deliverBinding(path, payload, metadata)).word;
       return deliver({ id: randomUUID(), component: component.name, topic, attempt });
     });
   }
@@ -202,13 +235,27 @@ async function stopComponents(components: ReadonlyMap<string, LocalComponent>): 
   await Promise.all([...components.values()].map((component) => component.stop().catch(logError)));
 }
 
+function heard({ onReply }: Message, reply: AppReply): AppReply {
+  onReply?.(reply);
+  return reply;
+}
+
+// Not for those who bring their own: it loads the clients of all brokers.
+const openByTable: OpenComponent = (spec, environment) => {
+  const { componentTypeOf } = lazyRequire(
+    "../local/components/table.js",
+  ) as typeof import("./components/table");
+  return componentTypeOf(spec).open(spec, environment);
+};
+
 function openComponents(
   specs: readonly ComponentSpec[],
+  open: OpenComponent,
   environment: ComponentEnvironment,
 ): Map<string, LocalComponent> {
   const opened = new Map<string, LocalComponent>();
   try {
-    for (const spec of specs) opened.set(spec.name, openComponent(spec, environment));
+    for (const spec of specs) opened.set(spec.name, asDirected(spec, open(spec, environment)));
   } catch (err) {
     for (const component of opened.values()) background(component.stop());
     throw err;
@@ -216,8 +263,7 @@ function openComponents(
   return opened;
 }
 
-function openComponent(spec: ComponentSpec, environment: ComponentEnvironment): LocalComponent {
-  const component = componentTypeOf(spec).open(spec, environment);
+function asDirected(spec: ComponentSpec, component: LocalComponent): LocalComponent {
   if (component.kind !== "binding" || directionOf(spec).sends) return component;
   const { invoke, ...inputOnly } = component;
   return { ...inputOnly, operations: [] };

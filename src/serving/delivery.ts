@@ -62,6 +62,8 @@ export interface DeliveriesOptions {
   concurrency: Concurrency | undefined;
   /** `--retry`; undefined: one attempt, and failures are slowed down. */
   retry: RetryRule | undefined;
+  /** Sees every attempt as it begins. */
+  onInvocation?: ((invocation: Invocation) => void) | undefined;
 }
 
 export interface Deliveries {
@@ -128,6 +130,7 @@ class Run implements CallEnd {
     const delivery = this.#delivery;
     const invocation = delivery.open(++this.#attempt);
     this.#invocation = invocation;
+    options.onInvocation?.(invocation);
     this.#started = hasListeners("invocation") ? performance.now() : undefined;
     // The function is under way when the time is over, so there is always something to fail.
     if (options.timeout > 0) this.#stopClock = startDeadline(invocation, options.timeout, () => undefined);

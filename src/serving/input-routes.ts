@@ -142,7 +142,7 @@ export function chooseTopic(
 
 // Over HTTP/2 the pseudo headers and those of gRPC too. Binary metadata reaches nobody over HTTP, so it does nowhere.
 const notMetadata =
-  /^(:|grpc-|content-|dapr-api-token$|traceparent$|tracestate$|baggage$|user-agent$|accept)|-bin$/;
+  /^(:|grpc-|content-|dapr-api-token$|function-execution-id$|traceparent$|tracestate$|baggage$|user-agent$|accept)|-bin$/;
 
 /** `ctx.input`; the metadata is picked from the headers when somebody asks. */
 export class Input implements InvocationInput {

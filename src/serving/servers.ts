@@ -5,7 +5,6 @@ import { createRequire } from "node:module";
 import { frameworkError } from "../core/errors";
 import type { Lifecycle } from "../core/lifecycle";
 import { log } from "../core/log";
-import type { Outputs } from "../dapr/outputs";
 import { sidecarFrom } from "../dapr/sidecar";
 import { createSidecarClient, type SidecarClient } from "../dapr/sidecar-client";
 import { type Registration, registry } from "../functions/registry";
@@ -54,7 +53,7 @@ export interface NewServer {
 // Under the async runtime the signature option is ignored: images carry `http` as a default while the deployment
 // picks the async target. Only a registration in code is a contradiction.
 export function asyncServer(
-  { options, concurrency, metrics }: ServerParts,
+  { options, concurrency, metrics }: ServerParts<AsyncOptions>,
   context: FunctionContext,
 ): NewServer {
   const { functions, env, limits, lifecycle } = options;
@@ -74,6 +73,7 @@ export function asyncServer(
     timeout: limits.timeout,
     retry: limits.retry,
     concurrency,
+    onInvocation: options.onInvocation,
     reserved: createReserved({
       ignoredRoutes: options.ignoredRoutes ?? [],
       health: healthOf(options),
@@ -124,8 +124,16 @@ export type SyncOptions = Pick<
 > & {
   limits: RequestLimits;
   lifecycle: Pick<Lifecycle, "onStop" | "isStopping">;
-  /** In place of those of the context. */
-  outputs?: Outputs;
+  /** In place of what the context and the environment say. */
+  doubles?: TargetDoubles;
+};
+
+/** What tests give a function in place of a sidecar. */
+export type TargetDoubles = Partial<Pick<Target, "outputs" | "sidecar" | "dapr">>;
+
+/** The part of the options that a server for deliveries needs. */
+export type AsyncOptions = Omit<SyncOptions, "limits"> & {
+  limits: Pick<ServeOptions["limits"], "bodyLimit" | "timeout" | "retry">;
 };
 
 export function syncServer({ options, concurrency, metrics }: ServerParts<SyncOptions>): NewServer {
@@ -178,14 +186,14 @@ function registrationOf({ name, signature }: LoadedFunction): Registration | und
 }
 
 /** Error: FF_OPTION_INVALID for an address of the sidecar that is none. */
-function openSidecar({ env, lifecycle }: SyncOptions): SidecarClient {
+function openSidecar({ env, lifecycle }: Pick<SyncOptions, "env" | "lifecycle">): SidecarClient {
   const sidecar = createSidecarClient(sidecarFrom(env));
   lifecycle.onStop(() => sidecar.close());
   return sidecar;
 }
 
 function openTarget(
-  { context, hooks, plugins, tracing, env, lifecycle, outputs }: SyncOptions,
+  { context, hooks, plugins, tracing, env, lifecycle, doubles }: Omit<SyncOptions, "limits">,
   loaded: LoadedFunction,
   sidecar: SidecarClient,
 ): Target {
@@ -193,9 +201,13 @@ function openTarget(
   const { format } = registrationOf(loaded) ?? {};
   const target = createTarget({ name, function: fn, format, context, hooks, plugins, sidecar, tracing, env });
   lifecycle.onStop(() => target.dapr.stop());
-  return outputs ? { ...target, outputs } : target;
+  return doubles ? { ...target, ...doubles } : target;
 }
 
-function healthOf({ health, env, lifecycle }: SyncOptions): HealthOptions | undefined {
+function healthOf({
+  health,
+  env,
+  lifecycle,
+}: Pick<SyncOptions, "health" | "env" | "lifecycle">): HealthOptions | undefined {
   return health && { ...health, env, isStopping: () => lifecycle.isStopping };
 }

@@ -3,12 +3,11 @@ import type { Server } from "node:http";
 
 import { frameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
-import type { Outputs } from "../dapr/outputs";
 import { registeredHooks } from "../functions/hooks";
 import { type Registration, registry } from "../functions/registry";
-import type { UserFunction } from "../functions/types";
+import type { FunctionContext, UserFunction } from "../functions/types";
 import { guardTests } from "./guard";
-import { type SyncOptions, syncServer } from "./servers";
+import { type SyncOptions, syncServer, type TargetDoubles } from "./servers";
 
 /** The function registered under a name, or undefined. */
 export function getFunction(name: string): UserFunction | undefined {
@@ -35,8 +34,8 @@ export function registrationOf(name: string): Registration {
 }
 
 export interface TestServerOptions {
-  /** In place of those of the function context. */
-  outputs?: Outputs;
+  context?: FunctionContext | undefined;
+  doubles?: TargetDoubles;
   onInvocation?: (invocation: Invocation) => void;
 }
 

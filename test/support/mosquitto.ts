@@ -28,15 +28,20 @@ export interface MosquittoOptions {
   credentials?: { user: string; password: string };
   /** Keep sessions and messages over a restart. */
   persistent?: boolean;
+  /** Messages that a client may have unacknowledged. Default: mosquitto's, 20. */
+  inFlight?: number;
 }
 
 export async function startMosquitto({
   credentials,
   persistent = false,
+  inFlight = 20,
 }: MosquittoOptions = {}): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "mosquitto-"));
   const port = await freePort();
   const config = [`listener ${port} 127.0.0.1`, `allow_anonymous ${credentials === undefined}`, "user root"];
+  config.push("max_queued_messages 0"); // by default it forgets what is above 1,000 for one client
+  config.push(`max_inflight_messages ${inFlight}`);
   if (persistent)
     config.push(
       "persistence true",

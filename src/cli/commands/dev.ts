@@ -43,6 +43,7 @@ export async function devCommand(args: string[]): Promise<void> {
     plan,
     folder: cwd,
     brokers: values.brokers,
+    redelivery: values.redelivery,
     ports: {
       http: wish("port", values.port, explicit),
       dapr: wish("dapr-port", values["dapr-port"], explicit),

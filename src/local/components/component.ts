@@ -1,5 +1,7 @@
 /** The contract of a component of the local runtime. */
 import type { FrameworkError, Place } from "../../core/errors";
+import type { ClientReply } from "../../dapr/client";
+import type { TopicStatus } from "../../dapr/protocol";
 
 /** A Dapr component as a manifest declares it. */
 export interface ComponentSpec {
@@ -17,6 +19,15 @@ export interface Message {
   payload: Buffer;
   /** What the component says about the message; becomes headers of the delivery. */
   metadata: Record<string, string>;
+  /** For a component that looks at what the app answers: called at every attempt that is answered. */
+  onReply?: (reply: AppReply) => void;
+}
+
+/** What the app says of a message. */
+export interface AppReply {
+  word: TopicStatus;
+  /** Undefined for a message of a bulk. */
+  http?: ClientReply;
 }
 
 /** Resolves when the message is done: only then it is acknowledged to the broker. A rejection leaves it unacknowledged. */

@@ -6,7 +6,10 @@ export type Runner = "node:test" | "jest" | "vitest";
 const imports: [names: string, from: string][] = [
   ["assert", "node:assert/strict"],
   ["{ cloudEvent, http, openfunction }", "@openfunction/functions-framework"],
-  ["{ getFunction, getTestServer }", "@openfunction/functions-framework/testing"],
+  [
+    "{ createTestSidecar, fakeContext, getFunction, getTestServer, invoke }",
+    "@openfunction/functions-framework/testing",
+  ],
   ["request", "supertest"],
 ];
 const typeImports =
@@ -20,7 +23,7 @@ const runnerImports: Record<Runner, [string, string][]> = {
 };
 
 /** How many tests the story has. */
-export const storyTests = 4;
+export const storyTests = 7;
 
 export function story(runner: Runner, modules: Modules): string {
   const all = [...imports, ...runnerImports[runner]];
@@ -58,6 +61,27 @@ test("a cloudevent function", async () => {
 test("a (ctx, data) function", async () => {
   const reply = await request(getTestServer("relay")).post("/").send({ order: 7 }).expect(200);
   assert.deepEqual(reply.body, { order: 7, sent: 0 });
+});
+test("a context alone", async () => {
+  const ctx = fakeContext({ outputs: ["bills"], state: { n: 1 }, secrets: { key: "s" } });
+  await ctx.send({ id: 1 });
+  await ctx.state.save({ key: "n", value: (await ctx.state.get("n")) + 1 });
+  assert.deepEqual([ctx.sentTo("bills"), await ctx.stored()], [[{ id: 1 }], { n: 2 }]);
+  assert.equal(await ctx.secrets.get("key"), "s");
+});
+test("a sidecar, with rules", async () => {
+  const inputs = { big: { uri: "orders", match: "event.data.order > 5" } };
+  const sidecar = await createTestSidecar({ inputs, outputs: ["bills"] });
+  await sidecar.serve("relay");
+  sidecar.fail("bills", { times: 1 });
+  const { outcome, attempts } = await sidecar.deliver("big", { order: 7 }, { attempts: 3 });
+  await sidecar.deliver("big", { order: 1 });
+  await sidecar.stop();
+  assert.deepEqual([outcome, attempts, sidecar.sentTo("bills").length], ["ack", 2, 2]);
+});
+test("a single call with state", async () => {
+  const { value, state } = await invoke("relay", { order: 7 }, { outputs: ["bills"], state: { kept: true } });
+  assert.deepEqual([value, state], [{ order: 7, sent: 1 }, { kept: true }]);
 });
 test("functions by name", () => {
   assert.equal(typeof getFunction("hello"), "function");

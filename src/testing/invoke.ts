@@ -10,10 +10,15 @@ import type { AddressInfo } from "node:net";
 
 import { bytesOf } from "../core/bytes";
 import type { Invocation } from "../core/invocation";
-import type { Outputs } from "../dapr/outputs";
+import { createOutputs } from "../dapr/outputs";
 import type { Registration } from "../functions/registry";
-import type { SendOptions } from "../functions/types";
-import { createTestServer, registrationOf } from "./testing";
+import { createTestServer, registrationOf } from "../serving/testing";
+import { createComponents } from "./components";
+import { readTestContext, type TestContextOptions } from "./context";
+import { seed } from "./fake-context";
+import { createMemorySidecar, noSdk } from "./memory-sidecar";
+import { type RecordedSend, recordOutputs } from "./recorder";
+import { type TestSecrets, testState } from "./stores";
 
 /** What an http function is asked; every field has a default. */
 export interface InvokeRequest {
@@ -26,19 +31,12 @@ export interface InvokeRequest {
   body?: unknown;
 }
 
-export interface InvokeOptions {
+/** Beside the headers, all is for `(ctx, data)` functions, and stands in for a sidecar. */
+export interface InvokeOptions extends Pick<TestContextOptions, "context" | "outputs" | "states"> {
   headers?: Record<string, string>;
-  /**
-   * Outputs of a `(ctx, data)` function, by name; a function here is called for every send: what it returns is the
-   * reply's data, what it throws is the send's failure. Default: none.
-   */
-  outputs?: readonly string[] | Record<string, (data: unknown, options: SendOptions) => unknown>;
-}
-
-export interface RecordedSend {
-  output: string;
-  data: unknown;
-  options: SendOptions;
+  /** What is in the first state store at the start, by key. */
+  state?: Readonly<Record<string, unknown>>;
+  secrets?: TestSecrets;
 }
 
 export interface InvokeResult {
@@ -57,6 +55,8 @@ export interface InvokeResult {
   sends: RecordedSend[];
   /** `ctx.locals`, and the `locals` of hooks. */
   locals: Record<string, unknown>;
+  /** What the first state store holds afterwards, by key. */
+  state: Record<string, unknown>;
 }
 
 /**
@@ -67,13 +67,18 @@ export interface InvokeResult {
 export async function invoke(
   name: string,
   input?: unknown,
-  { headers = {}, outputs = [] }: InvokeOptions = {},
+  { headers = {}, state, secrets = {}, ...options }: InvokeOptions = {},
 ): Promise<InvokeResult> {
   const registered = registrationOf(name);
   const sends: RecordedSend[] = [];
   let invocation: Invocation | undefined;
+  const { context, handlers } = readTestContext(options, { runtime: "Knative", name });
+  const components = createComponents(context, handlers, secrets);
+  seed(components, state);
+  const sidecar = createMemorySidecar(components);
+  const outputs = recordOutputs(createOutputs(context.outputs, sidecar), handlers, sends);
   const server = createTestServer(registered, {
-    outputs: recordOutputs(outputs, sends),
+    ...(registered.signature === "openfunction" && { context, doubles: { outputs, sidecar, dapr: noSdk } }),
     onInvocation: (one) => {
       invocation = one;
     },
@@ -90,7 +95,8 @@ export async function invoke(
       ...asked,
       headers: { ...asked?.headers, ...headers },
     });
-    return { ...reply, error: invocation?.error, sends, locals: invocation?.locals ?? {} };
+    const { error, locals = {} } = invocation ?? {};
+    return { ...reply, error, sends, locals, state: await testState(components.stores).all() };
   } finally {
     server.close();
     server.closeAllConnections();
@@ -101,25 +107,6 @@ export async function invoke(
 function pathOf({ signature, options: { path = "/" } }: Registration): string {
   if (signature === "http" && /[:*{]/.test(path)) return "/";
   return path.replace(/[{}]/g, "").replace(/[:*](\w+)/g, "$1");
-}
-
-function recordOutputs(outputs: NonNullable<InvokeOptions["outputs"]>, sends: RecordedSend[]): Outputs {
-  const handlers = Array.isArray(outputs)
-    ? Object.fromEntries(outputs.map((output: string) => [output, undefined]))
-    : (outputs as Record<string, (data: unknown, options: SendOptions) => unknown>);
-  return {
-    names: Object.keys(handlers),
-    prepare: (output, data, options) => (_invocation, _caller, done) => {
-      sends.push({ output, data, options });
-      (async () => handlers[output]?.(data, options))().then(
-        (reply) => {
-          const value = { output, status: reply === undefined ? 204 : 200, data: reply, metadata: {} };
-          done({ status: "fulfilled", value });
-        },
-        (reason) => done({ status: "rejected", reason }),
-      );
-    },
-  };
 }
 
 const eventDefaults = { id: "1", source: "/test", type: "test", specversion: "1.0" };
