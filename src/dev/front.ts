@@ -8,7 +8,7 @@ import { listenByRule, type PortOptions, type PortWish } from "../core/ports";
 import { replyProblem } from "../core/reply";
 import { pathOf } from "../core/url";
 import { createProxy } from "../gateway/proxy/proxy";
-import { responseOn } from "../gateway/proxy/upgrade-response";
+import { inTurn, responseOn } from "../gateway/proxy/upgrade-response";
 import { createInstancesUpstream } from "../gateway/upstream/instances";
 import type { Supervisor } from "../instances/supervisor";
 import { prepareDrain } from "../serving/drain";
@@ -73,13 +73,16 @@ export async function startFront({
   const forward = (req: IncomingMessage, res: ServerResponse) =>
     route(req, { isUpgrade: false, send: (found) => instances.forward(req, res, found), fail: () => res });
   const server = createServer(timeouts, forward).setTimeout(0);
+  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
   server.on("checkContinue", forward);
   server.on("upgrade", (req: IncomingMessage, socket: Socket, first: Buffer) =>
-    route(req, {
-      isUpgrade: true,
-      send: (found) => instances.upgrade(req, socket, first, found),
-      fail: () => responseOn(socket, req),
-    }),
+    inTurn(socket, () =>
+      route(req, {
+        isUpgrade: true,
+        send: (found) => instances.upgrade(req, socket, first, found),
+        fail: () => responseOn(socket, req),
+      }),
+    ),
   );
   const drain = prepareDrain(server);
   const port = await listenByRule(server, wish, onMoved ? { onMoved } : {});

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 
-import { type FrameworkError, frameworkError } from "../core/errors";
+import type { FrameworkError } from "../core/errors";
 import { background } from "../core/lifecycle";
 import { describeError, type ErrorDescription, logSettings } from "../core/log";
 import type { PortOptions, PortWish } from "../core/ports";
@@ -43,7 +43,7 @@ export interface FunctionRun {
   runtime: Runtime | undefined;
   /** What the supervisor is to run. */
   readonly spec: FunctionSpec;
-  /** Resolves when its first process is ready. Error: InstanceStartError, when that did not come up. */
+  /** Resolves when a process is ready for the first time. Error: InstanceStartError, when one did not come up. */
   ready: Promise<void>;
   /** What it says now: of a changed CR and changed env files. Error: FF_INSTANCE_ENV_FILE; nothing is changed then. */
   configure(plan: FunctionPlan): void;
@@ -141,7 +141,6 @@ export async function prepareFunction(options: FunctionRunOptions): Promise<Func
       if (state === "ready") return noteReady(told);
       if (state === "starting") begun.set(instance, performance.now());
       if (leave(instance)) ended = { how: told.ended ?? error?.code ?? stopReason, at: performance.now() };
-      if (state === "draining") first.fail(describeError(stoppedError(plan.name)));
       if (!error) return;
       if (first.fail(error)) return; // told by whoever waits for it
       emit("error", error, plan.name);
@@ -211,9 +210,6 @@ function createFirst() {
     },
   };
 }
-
-const stoppedError = (name: string) =>
-  frameworkError("FF_INSTANCE_EXITED", { function: name, how: "a stop" });
 
 function startSidecar({
   plan,

@@ -1,5 +1,6 @@
 /** The body of `POST /v1/invoke`. */
 import { frameworkError } from "../core/errors";
+import { hopByHop } from "../core/http";
 import { describe, isRecord } from "../core/value";
 
 export interface InvokeRequest {
@@ -20,7 +21,8 @@ export function readInvokeRequest(body: unknown): InvokeRequest {
   if (!isRecord(body)) throw wrong("the body", "an object", body);
   const text = (field: string) => {
     const value = body[field];
-    if (value === undefined || (typeof value === "string" && value !== "")) return value;
+    if (value === undefined || (typeof value === "string" && value !== "" && !loneSurrogate.test(value)))
+      return value;
     throw wrong(field, "a text", value);
   };
   const [name, binding, topic] = [text("function"), text("binding"), text("topic")];
@@ -30,6 +32,8 @@ export function readInvokeRequest(body: unknown): InvokeRequest {
   const { data } = body;
   const isText = typeof data === "string";
   const contentType = text("contentType");
+  if (contentType !== undefined && !isHeaderValue(contentType))
+    throw wrong("contentType", "a text that a header may hold", contentType);
   const plain = isText || data === undefined ? "text/plain; charset=utf-8" : "application/json";
   const headers = headersOf(body.headers);
   return {
@@ -37,7 +41,7 @@ export function readInvokeRequest(body: unknown): InvokeRequest {
     binding,
     topic,
     pubsub: text("pubsub"),
-    body: Buffer.from(isText ? data : data === undefined ? "" : JSON.stringify(data)),
+    body: Buffer.from(isText ? data : data === undefined ? "" : jsonOf(data)),
     headers: {
       ...(data !== undefined && { "content-type": plain }),
       ...headers,
@@ -46,17 +50,30 @@ export function readInvokeRequest(body: unknown): InvokeRequest {
   };
 }
 
+const loneSurrogate = /\p{Cs}/u; // no URL can hold it
+
+function jsonOf(data: unknown): string {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    throw wrong("data", "nested less deeply", data);
+  }
+}
+
+// Those of a connection are not passed on: this one has its own.
 function headersOf(given: unknown): Record<string, string> {
   if (given === undefined) return {};
   if (!isRecord(given)) throw wrong("headers", "an object of texts", given);
   const rows = Object.entries(given).map(([name, value]): [string, string] => {
     const isName = /^[\w!#$%&'*+.^`|~-]+$/.test(name);
-    if (isName && typeof value === "string" && !/[^\t\x20-\x7e\x80-\xff]/.test(value))
-      return [name.toLowerCase(), value];
-    throw wrong(`headers.${name}`, "a text that a header may hold", value);
+    if (!isName || typeof value !== "string" || !isHeaderValue(value))
+      throw wrong(`headers.${name}`, "a text that a header may hold", value);
+    return [name.toLowerCase(), value];
   });
-  return Object.fromEntries(rows);
+  return Object.fromEntries(rows.filter(([name]) => !hopByHop.has(name)));
 }
+
+const isHeaderValue = (text: string) => !/[^\t\x20-\x7e\x80-\xff]/.test(text);
 
 const wrong = (field: string, allowed: string, value: unknown) =>
   frameworkError("FF_CONTROL_FIELD", { field, allowed, value: describe(value) });

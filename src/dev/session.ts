@@ -1,4 +1,6 @@
 /** One run of `dev`: the embedded broker, the functions, the news, and their end. */
+import { once } from "node:events";
+
 import { background } from "../core/lifecycle";
 import { describeError, logError } from "../core/log";
 import type { PortWish } from "../core/ports";
@@ -74,6 +76,7 @@ export function startSession({
 }: SessionOptions): Session {
   const closers = [forwardNews(emit)];
   const stopping = new AbortController();
+  const stopAsked = once(stopping.signal, "abort");
   const runs = new Map<string, FunctionRun>();
   const reloading = watch && createReloading({ runs, supervisor: () => supervisor, reconfigure, emit });
   const supervisor = createSupervisor({
@@ -156,7 +159,8 @@ export function startSession({
     background(supervisor.apply([...runs.values()].map(({ spec }) => spec)));
     open(); // who has asked already waits for an instance now
     reloading?.watchSettings([...(watch?.files ?? []), ...envFiles]);
-    await Promise.all([...runs.values()].map((run) => run.ready.catch(whatCanBeMended(run))));
+    const areReady = Promise.all([...runs.values()].map((run) => run.ready.catch(whatCanBeMended(run))));
+    await Promise.race([areReady, stopAsked]);
     if (stopping.signal.aborted) return;
     isReady = true;
     const problem = control.announce();

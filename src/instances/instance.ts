@@ -117,10 +117,19 @@ export async function startInstance(
       stop: (grace) => stop(child, ended, grace),
     };
   } catch (err) {
-    child.kill("SIGKILL");
-    await ended;
+    await endLoading(child, ended);
     throw err;
   }
+}
+
+const loadingEnds = 1_000; // ms
+
+/** What loads has nothing to finish, but may have something to tidy up; a module that blocks does neither. */
+async function endLoading(child: ChildProcess, ended: Promise<string>): Promise<void> {
+  const kill = setTimeout(() => child.kill("SIGKILL"), loadingEnds);
+  child.kill("SIGTERM");
+  await ended;
+  clearTimeout(kill);
 }
 
 const piped = { stdout: "pipe", stderr: "pipe" } as const;

@@ -66,6 +66,7 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       handle(req as unknown as Request, res as unknown as Response);
     },
   );
+  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
   server.setTimeout(0); // a function may take its time: deadlines are the guard's business
   return { server, warmUp: express.load };
 }

@@ -79,6 +79,7 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
     sidecar,
     dapr: dapr === undefined ? noSdk : { client: async () => dapr, stop: async () => undefined },
     hooks: [],
+    tracing: undefined,
     plugins,
     production: false,
   });

@@ -50,15 +50,16 @@ async function start(t: TestContext, env: NodeJS.ProcessEnv = {}) {
   const dev = startDev(makeProject(t, files), [...freePorts, "-f", "."], env);
   t.after(() => dev.stop("SIGKILL"));
   const { control } = await dev.ready();
-  return async (body: unknown) => {
+  const text = async (body: string) => {
     const res = await fetch(`${control}/v1/invoke`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
+      body,
     });
     // biome-ignore lint/suspicious/noExplicitAny: tests know what they asked for
     return { status: res.status, body: (await res.json()) as any };
   };
+  return Object.assign((body: unknown) => text(JSON.stringify(body)), { text });
 }
 
 test("functions, bindings and topics are called, and it tells what came of it", async (t) => {
@@ -117,6 +118,8 @@ test("what cannot be called is refused with its code", async (t) => {
     [{ function: "" }, "422 FF_CONTROL_FIELD"],
     [{ function: "hello", headers: { "a b": "c" } }, "422 FF_CONTROL_FIELD"],
     [{ function: "hello", headers: { a: "x\r\ny: z" } }, "422 FF_CONTROL_FIELD"],
+    [{ function: "hello", contentType: "a\r\ny: z" }, "422 FF_CONTROL_FIELD"],
+    [{ topic: "orders/\ud800" }, "422 FF_CONTROL_FIELD"],
     [{ binding: "mqtt-in", topic: "x" }, "422 FF_CONTROL_FIELD"],
     [{ function: "hallo" }, "404 FF_CONTROL_FUNCTION_UNKNOWN"],
     [{ binding: "mqtt-im" }, "404 FF_CONTROL_INPUT_UNKNOWN"],
@@ -126,6 +129,28 @@ test("what cannot be called is refused with its code", async (t) => {
     const reply = await invoke(body);
     assert.equal(`${reply.status} ${reply.body.code}`, expected, JSON.stringify(body));
   }
+  const deep = `{"function":"hello","data":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
+  const reply = await invoke.text(deep);
+  assert.equal(`${reply.status} ${reply.body.code}`, "422 FF_CONTROL_FIELD");
+});
+
+test("headers of a connection are not the function's", async (t) => {
+  const invoke = await start(t);
+
+  const reply = await invoke({
+    function: "hello",
+    data: "text",
+    headers: {
+      connection: "upgrade",
+      upgrade: "websocket",
+      "transfer-encoding": "chunked",
+      "content-length": "1",
+      host: "example.com",
+    },
+  });
+
+  assert.equal(reply.body.reply?.status, 200);
+  assert.equal(reply.body.outcome, "ok");
 });
 
 test("tokens that the shell sets are sent", async (t) => {

@@ -495,3 +495,37 @@ function watchesOf(pid: number): number {
   });
   return lines.filter((line) => line.startsWith("inotify wd")).length;
 }
+
+test("a function that hangs while it is loaded is mended before dev is ready", async (t) => {
+  const folder = makeProject(t, {
+    "function.yaml": httpFunctionYaml("hello", "hello"),
+    "index.mjs":
+      "console.log('loading'); setInterval(() => undefined, 1_000); await new Promise(() => undefined);",
+  });
+  const dev = startDev(folder, freePorts);
+  t.after(() => dev.stop("SIGKILL"));
+  await dev.next("log", ({ data }) => data.text.includes("loading"));
+
+  writeFileSync(join(folder, "index.mjs"), "export const hello = (req, res) => res.send('mended');");
+  const { functions } = await dev.ready();
+  const reply = await fetch(functions[0]?.url ?? "");
+
+  assert.equal(await reply.text(), "mended");
+  assert.notEqual(functions[0]?.pid, 0);
+  assert.deepEqual(dev.all("error"), []);
+});
+
+test("dev that is stopped while a function is loaded ends at once", async (t) => {
+  const folder = makeProject(t, {
+    "function.yaml": httpFunctionYaml("hello", "hello"),
+    "index.mjs": `process.on("exit", () => console.log("left"));
+      console.log("loading"); setInterval(() => undefined, 1_000); await new Promise(() => undefined);`,
+  });
+  const dev = startDev(folder, freePorts);
+  t.after(() => dev.stop("SIGKILL"));
+  await dev.next("log", ({ data }) => data.text.includes("loading"));
+
+  assert.equal(await dev.stop(), 0);
+
+  assert.ok(dev.all("log").some(({ data }) => data.text.includes("left"))); // it had the time to tidy up
+});

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { until, withDeadline } from "../support/wait";
 import {
@@ -462,3 +463,34 @@ test("a client that speaks no HTTP harms nobody", async (t) => {
 
   assert.equal((await request(hop.url)).text, "ok");
 });
+
+for (const [what, body] of [
+  ["no body", undefined],
+  ["a body", "b".repeat(1_000)],
+  ["a chunked body", ["chu", "nked"]],
+] as [string, string | string[] | undefined][]) {
+  test(`POST with ${what} on a connection whose server has just gone was not sent, and is sent once more`, async (t) => {
+    const got: string[] = [];
+    const connections: Socket[] = [];
+    const address = await startUpstream(
+      t,
+      async (req, res) => {
+        connections.push(req.socket);
+        got.push(await text(req));
+        res.end();
+      },
+      socketPath(),
+    );
+    const hop = await startHop(t, (url) => {
+      if (url === "/second") connections[0]?.destroy(); // in the very moment: nobody has seen its end yet
+      return { address };
+    });
+
+    await request(`${hop.url}/first`);
+    const { status } = await request(`${hop.url}/second`, { method: "POST", body });
+
+    assert.equal(status, 200);
+    assert.equal(got[1], [body].flat().join(""));
+    assert.equal(connections.length, 2);
+  });
+}

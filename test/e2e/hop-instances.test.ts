@@ -347,11 +347,44 @@ test("a change of protocol that finds no instance is 503; one whose client leave
 
 test("a request that cannot be passed on is the client's fault", async (t) => {
   const echo = await startEcho(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  const { port, released, givenBack } = await startInstances(t, [echo.address]);
+  const { port, signals } = await startInstances(t, [echo.address]);
 
   const text = await ask(t, port, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
-  await givenBack(1);
 
   assert.match(text, /^HTTP\/1\.1 400 /);
-  assert.deepEqual(released, [{ ok: true, hasAnswer: false }]);
+  assert.equal(signals.length, 0);
+});
+
+test("what is malformed does not wait for an instance, and nothing that follows it is passed on", async (t) => {
+  const instance = deferred<string>();
+  const { port, signals, asked } = await startInstances(t, [instance.promise]);
+  const client = openClient(t, port);
+  const next = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+  client.write(
+    `GET / HTTP/1.1\r\nHost: localhost\r\n\r\n` +
+      `POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${next}${next}`,
+  );
+  await asked(1);
+  instance.resolve(await hello(t));
+  await client.closed();
+
+  assert.deepEqual(client.received.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 501"]);
+  assert.equal(signals.length, 1);
+});
+
+test("a change of protocol that waits behind a request gives its lease back when the client leaves", async (t) => {
+  const { address, gets } = await startRawUpstream(t, () => undefined);
+  const { port, released, signals, givenBack } = await startInstances(t, [address]);
+  const client = openClient(t, port);
+
+  client.write(
+    "GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+      "GET /second HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
+  await gets("/first");
+  client.socket.destroy();
+  await givenBack(1);
+
+  assert.deepEqual([signals.length, released.length], [1, 1]);
 });

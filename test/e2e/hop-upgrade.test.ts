@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import { describe, test } from "node:test";
 
-import { until } from "../support/wait";
+import { deferred, until } from "../support/wait";
 
-import { ask, nobody, openClient, startEcho, startHop, startRawUpstream } from "./support/hop";
+import { ask, nobody, openClient, startEcho, startHop, startRawUpstream, startUpstream } from "./support/hop";
 import { request } from "./support/http";
 
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -231,4 +231,28 @@ describe("a wish for another protocol", () => {
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
     assert.doesNotMatch(upstream.received[0] as string, /upgrade/i);
   });
+});
+
+test("a change of protocol waits until the requests before it are answered", async (t) => {
+  const first = deferred<() => void>();
+  const address = await startUpstream(t, (req, res) => {
+    if (req.url === "/first") first.resolve(() => res.end("first"));
+    else res.end(req.url);
+  });
+  const { port, ended } = await startHop(t, { address });
+  const client = openClient(t, port);
+
+  client.write(
+    "GET /first HTTP/1.1\r\nHost: localhost\r\n\r\nGET /second HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+      "GET /third HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
+  (await first.promise)();
+  await client.closed();
+  const outcomes = await ended(3);
+
+  assert.deepEqual(client.received.match(/first|\/second|\/third/g), ["first", "/second", "/third"]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    [200, 200, 200],
+  );
 });

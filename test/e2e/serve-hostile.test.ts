@@ -183,3 +183,15 @@ test("a whole URL is the path that it names for functions, probes, metrics, igno
     assert.equal((await ask(framework, "http://x/metrics"))[0], 200);
   }
 });
+
+test("a body whose length stands behind a thousand other fields is read", async (t) => {
+  const { port } = await startModule(t, "exports.f = (req, res) => res.send(req.body);", ["--target=f"]);
+  const fields = `${"a: b\r\n".repeat(1_100)}Content-Type: text/plain\r\nContent-Length: 5`;
+
+  const reply = await converse(
+    port,
+    `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n\r\nhello`,
+  );
+
+  assert.match(reply, /^HTTP\/1\.1 200 [\s\S]*hello$/);
+});

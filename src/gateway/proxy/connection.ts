@@ -13,6 +13,8 @@ export interface Breakage {
   cause?: unknown;
   /** A connection from the pool that was gone before anything of the reply came: its server may be well. */
   isStale: boolean;
+  /** No byte of the request has left. */
+  isUnsent: boolean;
 }
 
 /** Who has a request on the connection. After `onBroken` and after `onEnd` it hears nothing more. */
@@ -47,6 +49,7 @@ export class Connection {
   readonly #deadline = new Deadline(() => this.#break("timeout", "no head of a reply within the timeout"));
   #conversation: Conversation | undefined;
   #error: Error | undefined;
+  #isUnsent = true;
   #connecting: NodeJS.Timeout | undefined;
 
   constructor(address: string, to: AddressOptions, { connectTimeout, onGone }: ConnectionOptions) {
@@ -107,7 +110,9 @@ export class Connection {
   ask(head: string, asked: Asked, timeout: number): void {
     this.#parser.begin(asked, this.#conversation as Conversation);
     this.#deadline.start(timeout);
+    this.#isUnsent = true;
     this.#socket.write(head, "latin1");
+    this.#noteSent();
   }
 
   /** Writes more of the request. False: wait for `onDrain`. */
@@ -123,6 +128,12 @@ export class Connection {
 
   uncork(): void {
     this.#socket.uncork();
+    this.#noteSent();
+  }
+
+  /** Something of the request may have left. */
+  get hasSent(): boolean {
+    return !this.#isUnsent;
   }
 
   /** No more is written on a connection that changed its protocol. */
@@ -188,7 +199,13 @@ export class Connection {
     const conversation = this.#conversation;
     const isStale = how === "lost" && this.isReused && !this.#parser.hasBegun;
     this.destroy();
-    conversation?.onBroken({ how, why, cause: this.#error, isStale });
+    conversation?.onBroken({ how, why, cause: this.#error, isStale, isUnsent: this.#isUnsent });
+  }
+
+  // A write is tried at once, as a whole or in part: one that fails by then has sent nothing.
+  #noteSent(): void {
+    const { errored, writableCorked } = this.#socket;
+    if (errored === null && writableCorked === 0) this.#isUnsent = false;
   }
 
   #stopConnecting(): void {

@@ -47,9 +47,6 @@ const mostHeld = 64 * 1024;
 // RFC 9110 §9.2.2: to do these twice is to do them once.
 const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
-// Nothing of the request has left.
-const unsent: ReadonlySet<Breakage["how"]> = new Set(["connect", "connect-timeout", "busy"]);
-
 export class Exchange implements Conversation {
   readonly #options: ExchangeOptions;
   readonly #isIdempotent: boolean;
@@ -71,10 +68,7 @@ export class Exchange implements Conversation {
     this.#address = address;
     this.#isIdempotent = idempotent.has(req.method as string);
     this.#isLastTry = next === undefined;
-    this.#body =
-      head.framing === "none"
-        ? undefined
-        : new RequestBody(req, { framing: head.framing, keep: this.#isIdempotent });
+    this.#body = head.framing === "none" ? undefined : new RequestBody(req, { framing: head.framing });
   }
 
   start(): void {
@@ -90,7 +84,10 @@ export class Exchange implements Conversation {
     connection.cork(); // a small body is there in this tick: it goes out with the head
     connection.ask(head.text, asked, timeout);
     this.#body.sendTo(connection);
-    process.nextTick(() => connection.uncork());
+    process.nextTick(() => {
+      connection.uncork();
+      if (connection.hasSent && !this.#isIdempotent) this.#body?.forget();
+    });
   }
 
   onDrain(): void {
@@ -173,12 +170,13 @@ export class Exchange implements Conversation {
     }
     this.#head = undefined;
     this.#held = [];
-    if (breakage.isStale && !this.#isFresh && this.#mayRepeat()) {
+    const { how, isStale, isUnsent } = breakage;
+    const mayRepeat = isUnsent ? this.#isRepeatable() : this.#mayRepeat();
+    if (isStale && !this.#isFresh && mayRepeat) {
       this.#isFresh = true;
       return this.#send(undefined);
     }
-    const isUnsent = unsent.has(breakage.how);
-    if (isUnsent ? this.#isRepeatable() : breakage.how === "lost" && this.#mayRepeat()) this.#tryNext(err);
+    if ((isUnsent || how === "lost") && mayRepeat) this.#tryNext(err);
     else this.#fail(err);
   }
 

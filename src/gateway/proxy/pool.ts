@@ -121,5 +121,5 @@ export function createPool({
 }
 
 function none(how: Breakage["how"], why: string): Breakage {
-  return { how, why, isStale: false };
+  return { how, why, isStale: false, isUnsent: true };
 }

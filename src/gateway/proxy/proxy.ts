@@ -19,8 +19,8 @@ import { malformedRequest } from "./errors";
 import { Exchange, type ExchangeOptions, type Outcome } from "./exchange";
 import { createPool, type PoolOptions } from "./pool";
 import type { ReplyHead } from "./reply-head";
-import { upgradeOf, writeRequestHead } from "./request-head";
-import { responseOn } from "./upgrade-response";
+import { checkRequest, upgradeOf, writeRequestHead } from "./request-head";
+import { inTurn, responseOn } from "./upgrade-response";
 
 export type { Outcome } from "./exchange";
 export type { ReplyHead } from "./reply-head";
@@ -56,11 +56,22 @@ export interface Target {
   onError?: ProxyOptions["onError"];
   /** May change status and headers of the reply before they are sent. */
   onReply?: ((head: ReplyHead) => void) | undefined;
+  /** `admit` has let it pass, before those behind it on its connection came. Default false. */
+  isAdmitted?: boolean;
   /** Called once, when the upstream has no more to do with the request. */
   onDone?: ((outcome: Outcome) => void) | undefined;
 }
 
 export interface Proxy {
+  /**
+   * False for a request that cannot be passed on in one meaning: it is answered. For who lets requests wait before
+   * they are passed on: what follows on its connection must not be passed on meanwhile.
+   */
+  admit(
+    req: IncomingMessage,
+    response: () => ServerResponse,
+    target: Pick<Target, "onError" | "onDone">,
+  ): boolean;
   forward(req: IncomingMessage, res: ServerResponse, target: Target): void;
   /** For the server's `upgrade` event. */
   upgrade(req: IncomingMessage, socket: Socket, first: Buffer, target: Target): void;
@@ -79,16 +90,39 @@ export function createProxy({
   const pool = createPool(poolOptions);
   const refused = new WeakSet<Socket>();
 
+  function refuse(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { onError: fail = onError, onDone }: Pick<Target, "onError" | "onDone">,
+    { error, address }: { error: FrameworkError; address: string },
+  ): void {
+    refused.add(req.socket);
+    res.setHeader("Connection", "close");
+    fail(req, res, error);
+    onDone?.({ status: res.statusCode, error, isAborted: false, address });
+  }
+
   function open(
     req: IncomingMessage,
     res: ServerResponse,
     target: Target,
     upgrade?: { socket: Socket; first: Buffer; protocol: string | undefined },
   ): void {
-    const { address, path, host, headers, next, onReply, onDone, timeout = defaultTimeout } = target;
+    const {
+      address,
+      path,
+      host,
+      headers,
+      next,
+      onReply,
+      onDone,
+      isAdmitted,
+      timeout = defaultTimeout,
+    } = target;
     const fail = target.onError ?? onError;
     // What follows a request that was not understood on its connection may be a part of it.
-    if (refused.has(req.socket)) return onDone?.({ status: 0, error: undefined, isAborted: true, address });
+    if (!isAdmitted && refused.has(req.socket))
+      return onDone?.({ status: 0, error: undefined, isAborted: true, address });
     try {
       const protocol = upgrade?.protocol;
       const head = writeRequestHead(req, { address, path, host, headers, trustForwarded, upgrade: protocol });
@@ -108,25 +142,27 @@ export function createProxy({
         onDone,
       }).start();
     } catch (thrown) {
-      const error = asFrameworkError(thrown);
-      refused.add(req.socket);
-      res.setHeader("Connection", "close");
-      fail(req, res, error);
-      onDone?.({ status: res.statusCode, error, isAborted: false, address });
+      refuse(req, res, target, { error: asFrameworkError(thrown), address });
     }
   }
 
   return {
+    admit(req, response, target) {
+      if (refused.has(req.socket)) return false;
+      try {
+        checkRequest(req);
+        return true;
+      } catch (thrown) {
+        refuse(req, response(), target, { error: asFrameworkError(thrown), address: "" });
+        return false;
+      }
+    },
     forward: (req, res, target) => open(req, res, target),
     upgrade(req, socket, first, target) {
-      const protocol = upgradeOf(req);
-      const res = responseOn(socket, req);
+      const wish = upgradeOf(req);
       // RFC 9113 §3.1: nobody speaks HTTP/2 here, so this is a plain request.
-      open(req, res, target, {
-        socket,
-        first,
-        protocol: protocol?.toLowerCase() === "h2c" ? undefined : protocol,
-      });
+      const protocol = wish?.toLowerCase() === "h2c" ? undefined : wish;
+      inTurn(socket, () => open(req, responseOn(socket, req), target, { socket, first, protocol }));
     },
     close: () => pool.close(),
     destroy: () => pool.destroy(),

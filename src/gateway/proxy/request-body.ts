@@ -10,16 +10,15 @@ const mostKept = 64 * 1024;
 export class RequestBody {
   readonly #req: IncomingMessage;
   readonly #isChunked: boolean;
-  #kept: Buffer[] | undefined;
+  #kept: Buffer[] | undefined = [];
   #keptSize = 0;
   #connection: Connection | undefined;
   #isStarted = false;
   #isEnded = false;
 
-  constructor(req: IncomingMessage, { framing, keep }: { framing: "length" | "chunked"; keep: boolean }) {
+  constructor(req: IncomingMessage, { framing }: { framing: "length" | "chunked" }) {
     this.#req = req;
     this.#isChunked = framing === "chunked";
-    this.#kept = keep ? [] : undefined;
   }
 
   /** It can be sent from its start. */
@@ -50,6 +49,11 @@ export class RequestBody {
   detach(): void {
     this.#connection = undefined;
     if (this.#isStarted && !this.#isEnded) this.#req.pause();
+  }
+
+  /** It is sent once: nothing of it is kept for another try. */
+  forget(): void {
+    this.#kept = undefined;
   }
 
   /** Nobody wants the rest: what the client still sends is thrown away. */

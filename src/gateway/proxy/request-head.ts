@@ -28,6 +28,18 @@ export interface RequestHeadOptions {
   upgrade: string | undefined;
 }
 
+/** Whether a head can be written, before it is known where to. Errors as those of `writeRequestHead`. */
+export function checkRequest(req: IncomingMessage): void {
+  const { rawHeaders } = req;
+  const seen: Seen = { ...nothingSeen };
+  checkedPath(splitTarget(req.url as string).path);
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const field = knownField(rawHeaders[index] as string);
+    if (field !== undefined) isPassedOn(field, rawHeaders[index + 1] as string, seen);
+  }
+  framingOf(req, seen);
+}
+
 /** Errors: FF_REQUEST_MALFORMED, FF_REQUEST_CODING_UNSUPPORTED. */
 export function writeRequestHead(req: IncomingMessage, options: RequestHeadOptions): RequestHead {
   const { rawHeaders } = req;

@@ -17,7 +17,7 @@ import { background } from "../../core/lifecycle";
 import type { Supervisor } from "../../instances/supervisor";
 import { onGone } from "../proxy/gone";
 import type { Proxy as Hop, Target } from "../proxy/proxy";
-import { responseOn } from "../proxy/upgrade-response";
+import { inTurn, responseOn } from "../proxy/upgrade-response";
 import { refuse } from "./refusal";
 import { RequestLeases } from "./request-leases";
 
@@ -26,7 +26,7 @@ export interface InstancesUpstreamOptions {
   proxy: Hop;
 }
 
-export interface FunctionTarget extends Omit<Target, "address" | "next" | "onError"> {
+export interface FunctionTarget extends Omit<Target, "address" | "next" | "isAdmitted" | "onError"> {
   /** Its name, as the supervisor knows it. */
   function: string;
 }
@@ -57,6 +57,7 @@ export function createInstancesUpstream({ supervisor, proxy }: InstancesUpstream
     return {
       ...rest,
       address,
+      isAdmitted: true,
       next: (err) => leases.takeNext(err),
       onError: (req, res, err) => refuse(req, res, name, leases.refusal ?? err),
       onReply(head) {
@@ -70,23 +71,36 @@ export function createInstancesUpstream({ supervisor, proxy }: InstancesUpstream
     };
   }
 
+  /** What is malformed does not wait: what follows it would overtake it. */
+  function admits(
+    req: IncomingMessage,
+    response: () => ServerResponse,
+    { function: name, onDone }: FunctionTarget,
+  ): boolean {
+    return proxy.admit(req, response, { onError: (_, res, err) => refuse(req, res, name, err), onDone });
+  }
+
+  function upgrade(req: IncomingMessage, socket: Socket, first: Buffer, target: FunctionTarget): void {
+    const response = () => responseOn(socket, req);
+    if (!admits(req, response, target)) return;
+    const leases = new RequestLeases(supervisor, target.function);
+    socket.on("error", () => undefined); // told as its close
+    for (const end of ["end", "close"]) socket.once(end, () => leases.abandon());
+    socket.read(0); // nobody reads it while it waits, so its end would not be seen
+    const send = (address: string) => proxy.upgrade(req, socket, first, hopTarget(leases, target, address));
+    const fail = (err: unknown) => refuse(req, response(), target.function, asFrameworkError(err));
+    background(withLease(leases, send, fail));
+  }
+
   return {
     forward(req, res, target) {
+      if (!admits(req, () => res, target)) return;
       const leases = new RequestLeases(supervisor, target.function);
       onGone(res, () => leases.abandon());
       const send = (address: string) => proxy.forward(req, res, hopTarget(leases, target, address));
       const fail = (err: unknown) => refuse(req, res, target.function, asFrameworkError(err));
       background(withLease(leases, send, fail));
     },
-    upgrade(req, socket, first, target) {
-      const leases = new RequestLeases(supervisor, target.function);
-      socket.on("error", () => undefined); // told as its close
-      for (const end of ["end", "close"]) socket.once(end, () => leases.abandon());
-      socket.read(0); // nobody reads it while it waits, so its end would not be seen
-      const send = (address: string) => proxy.upgrade(req, socket, first, hopTarget(leases, target, address));
-      const fail = (err: unknown) =>
-        refuse(req, responseOn(socket, req), target.function, asFrameworkError(err));
-      background(withLease(leases, send, fail));
-    },
+    upgrade: (req, socket, first, target) => inTurn(socket, () => upgrade(req, socket, first, target)),
   };
 }

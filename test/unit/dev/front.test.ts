@@ -1,15 +1,18 @@
 /** Clients of the address in front that are slow, or say what is no HTTP. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { RequestListener } from "node:http";
 import { type TestContext, test } from "node:test";
 
 import { startFront } from "../../../src/dev/front";
 import { ask, openClient, startUpstream } from "../../e2e/support/hop";
 
-async function start(t: TestContext) {
-  const address = await startUpstream(t, (req, res) => {
-    req.resume().on("end", () => res.end(req.url));
-  });
+const sayPath: RequestListener = (req, res) => {
+  req.resume().on("end", () => res.end(req.url));
+};
+
+async function start(t: TestContext, handle = sayPath) {
+  const address = await startUpstream(t, handle);
   const front = await startFront({
     functions: [{ name: "hello", isAsync: false }],
     supervisor: { acquire: async () => ({ address, instance: "hello-1", release: () => undefined }) },
@@ -66,4 +69,31 @@ test("it stops twice, and cuts who holds a connection", async (t) => {
   await Promise.all([front.stop(0), front.stop(0)]);
 
   await client.closed();
+});
+
+test("a change of protocol that is refused waits for its turn too", async (t) => {
+  const { port } = await start(t);
+
+  const received = await ask(
+    t,
+    port,
+    "GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+      "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
+
+  assert.deepEqual(received.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 403"]);
+});
+
+test("a body whose length stands behind a thousand other fields is passed on", async (t) => {
+  const { port } = await start(t, (req, res) => {
+    req.setEncoding("utf8").on("data", (text) => res.end(text));
+  });
+
+  const received = await ask(
+    t,
+    port,
+    `POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${"a: b\r\n".repeat(1_100)}Content-Length: 5\r\n\r\nhello`,
+  );
+
+  assert.match(received, /hello$/);
 });
