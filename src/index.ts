@@ -4,6 +4,7 @@ import type { RunningServer } from "./serving/programmatic";
 
 export { isFrameworkError } from "./core/errors";
 export type { SidecarRefusal } from "./dapr/sidecar-client";
+export { currentContext } from "./functions/current-context";
 export { use } from "./functions/hooks";
 export { ComponentType, ContextUtils, RuntimeType, TraceProviderType } from "./functions/openfunction-names";
 export { DropMessage, RetryMessage, type RetryMessageOptions } from "./functions/outcomes";

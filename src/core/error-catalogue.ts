@@ -274,6 +274,10 @@ export const catalogue = {
     message: (d: { output: string; why: string }) =>
       `The data for output "${d.output}" cannot be written as JSON: ${d.why}.`,
   },
+  FF_NO_INVOCATION: {
+    message: () => "currentContext() is called outside of any call of a function.",
+    hint: () => "Call it in the function, or in what the function has started, while a server runs it.",
+  },
   FF_SEND_TOO_MANY: {
     message: (d: { limit: number }) =>
       `The invocation has ${d.limit} sends that are not done yet, which is the most.`,

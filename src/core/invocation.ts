@@ -33,6 +33,15 @@ interface CallerRequest {
   readonly httpVersion?: string;
 }
 
+/** Work of a call that may outlast its function. */
+export interface OpenSends {
+  readonly isEmpty: boolean;
+  /** Rejects with the first failure that nobody handled. */
+  settle(): Promise<void>;
+  /** The answer is out: failures are lines in the log from now on. */
+  close(): void;
+}
+
 /** Made once a call; what is rarely asked for is made when asked. */
 export class Invocation {
   readonly function: string;
@@ -46,6 +55,11 @@ export class Invocation {
   error: unknown;
   /** Set before the call where something traces. */
   span: InvocationSpan | undefined;
+  /** What a `(ctx, data)` function is given; of others made by `openContext` when it is asked for. */
+  ctx: unknown;
+  openContext: ((this: Invocation) => unknown) | undefined;
+  /** What was sent through a ctx that was opened; waited for before the outcome is decided. */
+  sends: OpenSends | undefined;
   readonly #res: Caller;
   #id: string | undefined;
   #abort: AbortController | undefined;

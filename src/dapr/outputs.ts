@@ -3,11 +3,12 @@ import { isCloudEvent } from "../core/cloudevent";
 import { frameworkError, isFrameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
 import { nearest } from "../core/suggest";
+import { describe, isRecord } from "../core/value";
 import type { FunctionContext, OpenFunctionComponent, SendOptions, SendResult } from "../functions/types";
 import { hasListeners, publish } from "../telemetry/channels";
 import { readJsonOrText, replyMetadata } from "./reply";
 import type { SidecarCaller, SidecarClient, SidecarRefusal, SidecarRequest } from "./sidecar-client";
-import { asBytes, metadataQuery, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
+import { asBytes, isDuration, metadataQuery, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
 
 /** Sends a message that was taken down; once. `done` is called later, whatever comes of it. */
 export type PreparedSend = (
@@ -88,18 +89,21 @@ function take(output: string, write: Writer, data: unknown, options: SendOptions
 const optionNames = ["metadata", "operation", "contentType", "timeoutMs"];
 
 function assertOptions(options: SendOptions): void {
+  if (!isRecord(options)) throw wrongOption("options", `must be an object of them, not ${describe(options)}`);
   for (const option in options) {
     if (optionNames.includes(option)) continue;
     const near = nearest(option, optionNames);
     const choice = near === undefined ? `there are ${optionNames.join(", ")}` : `did you mean "${near}"`;
     throw wrongOption(option, `is unknown: ${choice}`);
   }
-  const { contentType, timeoutMs, operation } = options;
-  if (contentType !== undefined && !/^[\x20-\x7e]+$/.test(contentType))
+  const { contentType, timeoutMs, operation, metadata } = options;
+  if (contentType !== undefined && !(typeof contentType === "string" && /^[\x20-\x7e]+$/.test(contentType)))
     throw wrongOption("contentType", "must be a media type");
+  if (metadata !== undefined && !isRecord(metadata))
+    throw wrongOption("metadata", "must be an object of texts");
   if (operation !== undefined && typeof operation !== "string")
     throw wrongOption("operation", "must be a text");
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31))
+  if (timeoutMs !== undefined && !isDuration(timeoutMs))
     throw wrongOption("timeoutMs", "must be milliseconds, more than 0");
 }
 

@@ -4,7 +4,7 @@ import { isRecord } from "../core/value";
 import type { SecretOptions, Secrets } from "../functions/state-types";
 import { readJsonOrText } from "./reply";
 import type { SidecarCaller, SidecarClient } from "./sidecar-client";
-import { metadataQuery, textsOf } from "./wire";
+import { isDuration, isPathPart, metadataQuery, textsOf } from "./wire";
 
 export interface SecretAccess {
   sidecar: SidecarClient;
@@ -15,6 +15,7 @@ export function createSecrets({ sidecar, caller }: SecretAccess): Secrets {
   return {
     async get(name, options) {
       if (typeof name !== "string" || name === "") throw wrong("the name must be a text that is not empty");
+      if (!isPathPart(name)) throw wrong(`the name cannot be ${JSON.stringify(name)}: no URL can hold it`);
       const { store, metadata = {}, timeoutMs }: SecretOptions = optionsOf(options);
       const from = store ?? (await onlyStore(sidecar, caller, timeoutMs));
       const texts = textsOf(metadata, (field, why) => wrong(`metadata.${field} ${why}`));
@@ -29,12 +30,16 @@ export function createSecrets({ sidecar, caller }: SecretAccess): Secrets {
 
 function optionsOf(options: unknown): SecretOptions {
   if (options === undefined || options === null) return {};
-  if (
-    isRecord(options) &&
-    (options.store === undefined || (typeof options.store === "string" && options.store))
-  )
-    return options as SecretOptions;
-  throw wrong('its second argument is { store: "NAME" }');
+  if (!isRecord(options)) throw wrong('its second argument is { store: "NAME" }');
+  const { store, metadata, timeoutMs, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw wrong(`its option "${unknown}" is unknown: there are store, metadata, timeoutMs`);
+  if (store !== undefined && !(typeof store === "string" && store)) throw wrong("store must be a name");
+  if (metadata !== undefined && !isRecord(metadata)) throw wrong("metadata must be an object of texts");
+  if (timeoutMs !== undefined && !isDuration(timeoutMs))
+    throw wrong("timeoutMs must be milliseconds, more than 0");
+  return options;
 }
 
 // Dapr: {name: value}; a store that keeps several keys under one name answers with all of them.

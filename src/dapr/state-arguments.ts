@@ -1,8 +1,8 @@
 /** What `ctx.state` is called with: the plain forms, and OpenFunction's, whose arguments are the values of one object. */
 import { frameworkError } from "../core/errors";
-import { isRecord } from "../core/value";
+import { describe, isRecord } from "../core/value";
 import type { StateEntry, StateOperation, StateOptions } from "../functions/state-types";
-import { asBytes, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
+import { asBytes, isDuration, isPathPart, textsOf, toBase64, toJson, UnserialisableError } from "./wire";
 
 /** Error of a call whose arguments are wrong: FF_STATE_ARGUMENT. */
 export function wrongArgument(call: string, why: string): Error {
@@ -71,9 +71,20 @@ export function queryOf(call: string, data: unknown): Record<string, unknown> {
 export function optionsOf(call: string, stated: string | StateOptions | null | undefined): StateOptions {
   if (stated === undefined || stated === null) return {};
   if (typeof stated === "string") return { store: stated };
-  if (isRecord(stated)) return stated as StateOptions;
-  throw wrongArgument(call, "its second argument is the name of a store, or options");
+  if (!isRecord(stated)) throw wrongArgument(call, "its second argument is the name of a store, or options");
+  const unknown = Object.keys(stated).find((name) => !optionNames.includes(name));
+  if (unknown !== undefined)
+    throw wrongArgument(call, `its option "${unknown}" is unknown: there are ${optionNames.join(", ")}`);
+  const { store, etag, timeoutMs } = stated;
+  if (store !== undefined && typeof store !== "string") throw wrongArgument(call, "store must be a name");
+  if (etag !== undefined && call !== "delete")
+    throw wrongArgument(call, "the option etag is for delete: of a write it stands in the entry");
+  if (timeoutMs !== undefined && !isDuration(timeoutMs))
+    throw wrongArgument(call, "timeoutMs must be milliseconds, more than 0");
+  return stated;
 }
+
+const optionNames = ["store", "etag", "concurrency", "consistency", "metadata", "timeoutMs"];
 
 /** An entry as it goes over the wire; the members are Dapr's. Value as JSON, bytes as base64. */
 export function entryText(call: string, entry: StateEntry, shared: StateOptions): string {
@@ -81,7 +92,7 @@ export function entryText(call: string, entry: StateEntry, shared: StateOptions)
   const options = behaviourOf(call, { ...shared, ...readBehaviour(entry.options) });
   const metadata = {
     ...metadataOf(call, entry.metadata),
-    ...(entry.ttlInSeconds !== undefined && { ttlInSeconds: String(entry.ttlInSeconds) }),
+    ...(entry.ttlInSeconds !== undefined && { ttlInSeconds: secondsText(call, entry.ttlInSeconds) }),
   };
   const members = [`"key":${JSON.stringify(key)}`];
   if (value !== undefined) members.push(`"value":${valueText(call, key, value)}`);
@@ -126,6 +137,13 @@ function readBehaviour(options: unknown): Pick<StateOptions, "concurrency" | "co
   return isRecord(options) ? options : {};
 }
 
+// Dapr: whole seconds; -1 is for ever.
+function secondsText(call: string, seconds: unknown): string {
+  const isNumber = typeof seconds === "number" || (typeof seconds === "string" && seconds !== "");
+  if (isNumber && Number.isInteger(Number(seconds))) return String(seconds);
+  throw wrongArgument(call, `ttlInSeconds must be a whole number, not ${describe(seconds)}`);
+}
+
 function valueText(call: string, key: string, value: unknown): string {
   try {
     const bytes = asBytes(value);
@@ -141,6 +159,8 @@ function keyOf(call: string, key: unknown): string {
   if (typeof key !== "string" || key === "")
     throw wrongArgument(call, "a key must be a text that is not empty");
   if (key.includes("||")) throw wrongArgument(call, `a key must not hold "||": "${key}"`);
+  if (!isPathPart(key))
+    throw wrongArgument(call, `a key cannot be ${JSON.stringify(key)}: no URL can hold it`);
   return key;
 }
 

@@ -36,7 +36,18 @@ export function toJson(data: unknown): string {
   return text ?? "";
 }
 
-const lossy = ["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise", "Error", "RegExp", "Blob"];
+const lossy = [
+  ...["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise", "Error", "RegExp", "Blob", "FormData"],
+  ...[
+    "Response",
+    "Request",
+    "Headers",
+    "URLSearchParams",
+    "ReadableStream",
+    "WritableStream",
+    "TransformStream",
+  ],
+];
 
 function assertNothingLost(value: unknown, seen: Set<unknown>, path = ""): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
@@ -66,8 +77,19 @@ export function textsOf(
         `must be a text, not ${Array.isArray(value) ? "a list" : `a value of type ${typeof value}`}`,
       );
     texts[name] = String(value);
+    if (!isWellFormed(name + texts[name])) throw wrong(name, "holds half of a character");
   }
   return texts;
+}
+
+/** False for half of a surrogate pair, which no URL and no UTF-8 can hold. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Cs}/u.test(text);
+}
+
+/** True when a text can be the last part of a path: `.` and `..` mean another place in a URL. */
+export function isPathPart(text: string): boolean {
+  return text !== "." && text !== ".." && isWellFormed(text);
 }
 
 /** Dapr: metadata of a publish or a state call is `metadata.<name>=<value>` in the query. */
@@ -75,4 +97,9 @@ export function metadataQuery(metadata: Record<string, string>): string {
   return Object.entries(metadata)
     .map(([name, value]) => `metadata.${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join("&");
+}
+
+/** Milliseconds that a call may take: more than 0, and no more than a timer of Node can hold. */
+export function isDuration(value: unknown): value is number {
+  return typeof value === "number" && value > 0 && value < 2 ** 31;
 }

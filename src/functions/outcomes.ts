@@ -1,5 +1,6 @@
 /** What a function throws to say what becomes of its message. Anything else it throws means: deliver it again. */
 import { frameworkError } from "../core/errors";
+import { describe } from "../core/value";
 
 // How they are recognised, whichever copy of the package they come from.
 const mark = Symbol.for("openfunction.functions-framework/outcome");
@@ -48,7 +49,7 @@ export class RetryMessage extends Error {
   }: RetryMessageOptions = {}) {
     super(reason, options);
     if (afterMs !== undefined && !isDelay(afterMs))
-      throw frameworkError("FF_RETRY_AFTER_INVALID", { value: String(afterMs) });
+      throw frameworkError("FF_RETRY_AFTER_INVALID", { value: describe(afterMs) });
     this.afterMs = afterMs;
   }
 }

@@ -2,7 +2,14 @@
  * What user code registers. It lives on `globalThis`, so that every copy of the package that user code loads
  * registers with the framework that is running.
  */
-import type { FunctionOptions, Hook, SignatureType, TypedFormat, UserFunction } from "./types";
+import type {
+  FunctionOptions,
+  Hook,
+  OpenFunctionContext,
+  SignatureType,
+  TypedFormat,
+  UserFunction,
+} from "./types";
 
 export interface Registration {
   name: string;
@@ -20,6 +27,8 @@ interface Shared {
   hooks: Hook[];
   onStart: (() => unknown)[];
   onStop: (() => unknown)[];
+  /** Set by the framework that runs: ctx of the running call. */
+  currentContext?: () => OpenFunctionContext | undefined;
 }
 
 const key = Symbol.for("openfunction.functions-framework/v1");

@@ -65,7 +65,7 @@ function readTriggers(value: unknown, problems: string[]): ContextV1beta2["trigg
     problems.push(`triggers.dapr must be a list, not ${describe(value)}`);
     return {};
   }
-  const triggers: ContextV1beta2["triggers"] = {};
+  const triggers = new Map<string, OpenFunctionComponent>();
   const paths: [string, OpenFunctionComponent][] = [];
   value.forEach((trigger: unknown, index) => {
     const path = `triggers.dapr[${index}]`;
@@ -88,11 +88,11 @@ function readTriggers(value: unknown, problems: string[]): ContextV1beta2["trigg
     if (component.componentType.startsWith("pubsub.") && !topic)
       problems.push(`${path}.topic is missing: the topic of a pub/sub component`);
     const key = String(inputName || name);
-    triggers[Object.hasOwn(triggers, key) ? `${key}/${topic}` : key] = component;
+    triggers.set(triggers.has(key) ? `${key}/${topic ?? name}` : key, component);
     paths.push([path, component]);
   });
   checkRepeatedInputs(paths, problems);
-  return triggers;
+  return Object.fromEntries(triggers);
 }
 
 // The platform leaves the type empty when the user did: then a topic means pub/sub.

@@ -3,11 +3,11 @@
  * Transports (inputs-http) make a `Delivery` of what they receive and put the answer into the words of their caller.
  */
 import { createBackoff } from "../core/backoff";
-import { bytesOf } from "../core/bytes";
 import { frameworkError, messageOf } from "../core/errors";
 import { type Invocation, runInvocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import type { RetryRule } from "../core/retry-rule";
+import { asBytes, toJson } from "../dapr/wire";
 import { askedOutcome } from "../functions/outcomes";
 import type { Origin } from "../signatures/context";
 import { type CallEnd, createOpenFunctionCall, type OpenFunctionCall } from "../signatures/openfunction";
@@ -252,8 +252,9 @@ class Run implements CallEnd {
 /** Throws for what has no JSON form. */
 function encodeValue(value: unknown): EncodedValue | undefined {
   if (value === undefined) return undefined;
-  if (ArrayBuffer.isView(value)) return { type: "application/octet-stream", bytes: bytesOf(value) };
+  const bytes = asBytes(value);
+  if (bytes) return { type: "application/octet-stream", bytes };
   if (typeof value === "string") return { type: "text/plain; charset=utf-8", bytes: value };
-  const text = JSON.stringify(value);
-  return text === undefined ? undefined : { type: "application/json", bytes: text };
+  const text = toJson(value);
+  return text === "" ? undefined : { type: "application/json", bytes: text };
 }

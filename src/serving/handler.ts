@@ -2,6 +2,7 @@
 import { frameworkError } from "../core/errors";
 import { Invocation, runInvocation } from "../core/invocation";
 import type { Request, Response } from "../functions/types";
+import { createContextOpener } from "../signatures/current-context";
 import type { Signature, Target } from "../signatures/signature";
 import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody, statedTooLarge } from "./body";
@@ -43,7 +44,10 @@ export function createHandler(options: HandlerOptions): RequestHandler {
   const readsBody = signature.body === "raw" || limits.bodyMode === "parse";
   const isApplication = signature.name === "http" && fn.length >= 3;
 
+  const openContext = createContextOpener(target);
+
   const run = (invocation: Invocation, req: Request, res: Response) => {
+    invocation.openContext = openContext;
     (req as Carrier)[invocationOf] = invocation;
     (res as Carrier)[invocationOf] = invocation;
     if (tracing) {

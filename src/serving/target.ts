@@ -5,6 +5,7 @@ import { createOutputs } from "../dapr/outputs";
 import { createDaprSdk } from "../dapr/sdk";
 import type { SidecarClient } from "../dapr/sidecar-client";
 import type { FunctionContext, Hook, Plugins, TypedFormat, UserFunction } from "../functions/types";
+import { provideContext } from "../signatures/current-context";
 import { createPluginHook } from "../signatures/plugins";
 import type { Target } from "../signatures/signature";
 
@@ -46,6 +47,7 @@ export function createTarget({
     tracing,
     production: env.NODE_ENV === "production",
   };
+  provideContext();
   const pluginHook = createPluginHook(target);
   if (pluginHook === undefined && hooks.length === 0) return target;
   const own = pluginHook ? [pluginHook] : [];

@@ -25,6 +25,7 @@ export function answerEvent(
       : callAlone;
     try {
       const result = await work(req, call, invocation);
+      if (invocation.sends) await invocation.sends.settle();
       if (!res.headersSent && !invocation.settled) sendResult(res, result ?? undefined);
     } catch (err) {
       fail(err);

@@ -18,6 +18,11 @@ export const http: Signature = {
     quietExpressApp(fn);
     const around = hooks.length > 0 ? composeHooks(hooks, fn) : undefined;
     const conclude = (value: unknown, mayAnswerLater: boolean, invocation: Invocation, res: Response) => {
+      const { sends } = invocation;
+      if (sends && !sends.isEmpty) {
+        const again = () => conclude(value, mayAnswerLater, invocation, res);
+        return void sends.settle().then(again, (err) => invocation.fail?.(err));
+      }
       const isAnswered = answer(res, value, mayAnswerLater, (err) => invocation.fail?.(err));
       if (!isAnswered && !production) warnIfSilent(invocation, res);
     };

@@ -49,7 +49,9 @@ export function createOpenFunctionCall(target: Target): OpenFunctionCall {
     let result: unknown;
     let isLater: boolean;
     try {
-      result = call(invocation, new Context(invocation, sends, origin), data, origin);
+      const ctx = new Context(invocation, sends, origin);
+      invocation.ctx = ctx;
+      result = call(invocation, ctx, data, origin);
       isLater = isThenable(result);
     } catch (err) {
       return void sends.settle().then(

@@ -3,15 +3,15 @@ import type { FunctionContext } from "../core/function-context";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { log, logError } from "../core/log";
 import type { Hook, HookInvocation, OpenFunctionContext, PluginInstance, Plugins } from "../functions/types";
-import { type ContextClass, createContextClass } from "./context";
-import { Sends } from "./sends";
+import { createContextClass, type Origin } from "./context";
+import { openContext } from "./current-context";
 import type { Target } from "./signature";
 
 type Stage = "execPreHook" | "execPostHook";
 
 /** Undefined when there is nothing to run. */
 export function createPluginHook(target: Target): Hook | undefined {
-  const { plugins, context, outputs } = target;
+  const { plugins, context } = target;
   const pre = inOrder(plugins, context, "prePlugins", "execPreHook");
   const post = inOrder(plugins, context, "postPlugins", "execPostHook");
   if (pre.length === 0 && post.length === 0) return undefined;
@@ -30,10 +30,8 @@ export function createPluginHook(target: Target): Hook | undefined {
   }
 
   return async function aroundPlugins(view, next) {
-    const own = view.ctx
-      ? undefined
-      : makeContext(Context, view, new Sends(outputs, currentInvocation() as Invocation, view.event));
-    const ctx = view.ctx ?? (own as { ctx: OpenFunctionContext }).ctx;
+    const invocation = currentInvocation() as Invocation;
+    const ctx = view.ctx ?? openContext(Context, target, invocation, originOf(view));
     await run("execPreHook", pre, ctx);
     const failure = await next().then(
       () => undefined,
@@ -41,7 +39,7 @@ export function createPluginHook(target: Target): Hook | undefined {
     );
     if (failure) ctx.error = failure.reason;
     await run("execPostHook", post, ctx);
-    await own?.sends.settle();
+    await invocation.sends?.settle();
     // Post hooks decide: what is left on ctx is what the invocation fails with. Something falsy that the function has
     // thrown, and that nobody has touched, is a failure all the same.
     const { error } = ctx;
@@ -49,10 +47,9 @@ export function createPluginHook(target: Target): Hook | undefined {
   };
 }
 
-// What plugins of a function of another signature get: the same ctx, with its sends.
-function makeContext(Context: ContextClass, { event, req, res }: HookInvocation, sends: Sends) {
-  const origin = { event, rawBody: req?.rawBody, ...(req && { req }), ...(res && { res }) };
-  return { ctx: new Context(currentInvocation() as Invocation, sends, origin), sends };
+// Plugins of a function of another signature get the ctx that the function may ask for.
+function originOf({ event, req, res }: HookInvocation): Origin {
+  return { event, rawBody: req?.rawBody, ...(req && { req }), ...(res && { res }) };
 }
 
 /** Names that a list may hold though no file defines them. */

@@ -27,6 +27,7 @@ export class Sends {
   #caller: SidecarCaller | undefined;
   #open: Set<TrackedPromise<unknown>> | undefined; // made at the first send: most invocations of a sink send nothing
   #pending = 0;
+  #isClosed = false;
   #queues: Map<string, Queue> | undefined; // what waits for an output that is busy
 
   constructor(outputs: Outputs, invocation: Invocation, event?: CloudEvent) {
@@ -57,7 +58,7 @@ export class Sends {
   #track<T>(work: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void): Promise<T> {
     this.#open ??= new Set();
     const open = this.#open;
-    const isLate = this.#invocation.settled;
+    const isLate = this.#isClosed || this.#invocation.settled;
     let isDone = false;
     let tracked: TrackedPromise<T> | undefined;
     this.#pending++;
@@ -82,11 +83,17 @@ export class Sends {
     let failure: { reason: unknown } | undefined;
     // A set gives what is added while it is walked through, too.
     for (const next of this.#open ?? []) {
+      this.#open?.delete(next);
       const own = await next.unhandledFailure(); // also when one has failed already: all are awaited
       failure ??= own;
-      this.#open?.delete(next);
     }
     if (failure) throw failure.reason;
+  }
+
+  /** The answer is out: failures are lines in the log from now on. */
+  close(): void {
+    this.#isClosed = true;
+    this.settle().catch((err) => this.#reportLate(err));
   }
 
   /** The invocation as the sidecar sees it: its trace goes on, its end is the end of its calls. */

@@ -29,6 +29,7 @@ export const typed: Signature = {
         const response = around
           ? (await around(invocation, { args: [request], req, res })).value
           : await fn(request);
+        if (invocation.sends) await invocation.sends.settle();
         if (res.headersSent || invocation.settled) return;
         if (response === undefined) sendResult(res, undefined);
         else if (format) await format.serializeResponse(writerOf(res), response);

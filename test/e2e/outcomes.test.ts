@@ -40,6 +40,9 @@ const module = `
       throw new Error("nobody is there");
     }
     if (name.startsWith("cyclic")) { const cycle = {}; return (cycle.self = cycle); }
+    if (name.startsWith("map")) return new Map([[1, 2]]);
+    if (name.startsWith("function")) return () => 1;
+    if (name.startsWith("bytes")) return new Uint8Array([104, 105]).buffer;
     if (name.startsWith("odd")) throw new RetryMessage({ afterMs: "soon" });
     return "done";
   };`;
@@ -170,7 +173,7 @@ test("a RetryMessage that says no time is a failure which tells what is allowed"
   const reply = await bind("odd");
 
   assert.equal(reply.status, 500);
-  assert.match(reply.json().error, /afterMs of a RetryMessage must be .* not soon/);
+  assert.match(reply.json().error, /afterMs of a RetryMessage must be .* not "soon"/);
 });
 
 test("an answer that is held back holds up no other delivery and takes no place, and is given at the stop", async (t) => {
@@ -244,6 +247,9 @@ test("a value that cannot be written fails the delivery", async (t) => {
 
   assert.equal(binding.status, 500);
   assert.match(binding.json().error, /circular/i);
+  assert.match((await bind("map")).json().error, /it is a Map/);
+  assert.match((await bind("function")).json().error, /it is a function/);
+  assert.equal((await bind("bytes")).text, "hi");
   assert.deepEqual(told(topic), [200, "SUCCESS"]); // nobody reads it
 });
 

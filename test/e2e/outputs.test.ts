@@ -103,6 +103,8 @@ const refused: [what: string, expression: string, expected: RegExp][] = [
   ["a cycle", "(() => { const a = {}; a.self = a; return a; })()", /circular/],
   ["a function", "() => 1", /it is a function/],
   ["a symbol", 'Symbol("s")', /it is a symbol/],
+  ["a Response", 'new Response("x")', /it is a Response/],
+  ["a web stream", "new ReadableStream()", /it is a ReadableStream/],
   ["a toJSON that throws", '{ toJSON() { throw new Error("not me"); } }', /not me/],
 ];
 test("what has no form on the wire is an error in words, and nothing is sent", async (t) => {
@@ -131,6 +133,16 @@ const options: [what: string, options: string, expected: RegExp][] = [
   ["a list as metadata", "{ metadata: { a: [1] } }", /"metadata.a" of ctx.send must be a text, not a list/],
   ["a line break in the type", '{ contentType: "a/b\\r\\nx: y" }', /must be a media type/],
   ["no time", "{ timeoutMs: 0 }", /must be milliseconds/],
+  ["a text as time", '{ timeoutMs: "5" }', /must be milliseconds/],
+  ["a number as type", "{ contentType: 5 }", /must be a media type/],
+  ["a text as metadata", '{ metadata: "ttl" }', /"metadata" of ctx.send must be an object/],
+  [
+    "half of a character",
+    '{ metadata: { key: "\\ud800" } }',
+    /"metadata.key" of ctx.send holds half of a character/,
+  ],
+  ["a number", "5", /must be an object of them, not 5/],
+  ["a list", "[]", /must be an object of them, not a list/],
 ];
 test("wrong options are told in words", async (t) => {
   const { run, sidecar } = await setUp(t);

@@ -74,12 +74,15 @@ test("wrong arguments, and a sidecar without a store, are told in words", async 
   const codes = [
     await run(`return ctx.secrets.get("");`),
     await run(`return ctx.secrets.get("key", "store");`),
+    await run(`return ctx.secrets.get("..", { store: "file" });`),
+    await run(`return ctx.secrets.get("key", { stor: "file" });`),
+    await run(`return ctx.secrets.get("key", { store: "file", timeoutMs: "5" });`),
     await run(`return ctx.secrets.get("key");`),
     await run(`return ctx.secrets.get("key", { store: "file" });`),
   ];
 
   assert.deepEqual(
     codes.map(({ code, cause }) => cause?.errorCode ?? code),
-    ["FF_SECRET_ARGUMENT", "FF_SECRET_ARGUMENT", "FF_SECRET_STORE", "ERR_SECRET_STORES_NOT_CONFIGURED"],
+    [...Array(5).fill("FF_SECRET_ARGUMENT"), "FF_SECRET_STORE", "ERR_SECRET_STORES_NOT_CONFIGURED"],
   );
 });

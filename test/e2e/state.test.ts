@@ -140,6 +140,25 @@ const wrong: [what: string, code: string, expected: RegExp][] = [
   ],
   ["no list of keys", `ctx.state.getBulk("k")`, /list of keys/],
   ["metadata that is none", `ctx.state.get("k", { metadata: { a: {} } })`, /metadata.a must be a text/],
+  [
+    "a misspelt option",
+    `ctx.state.save({ key: "k", value: 1 }, { stor: "x" })`,
+    /option "stor" is unknown: there are store/,
+  ],
+  ["a store that is no name", `ctx.state.get("k", { store: 5 })`, /store must be a name/],
+  [
+    "an etag beside the entry",
+    `ctx.state.save({ key: "k", value: 1 }, { etag: "1" })`,
+    /of a write it stands in the entry/,
+  ],
+  ["a text as time", `ctx.state.get("k", { timeoutMs: "5" })`, /must be milliseconds/],
+  [
+    "a time to live that is none",
+    `ctx.state.save({ key: "k", value: 1, ttlInSeconds: "soon" })`,
+    /whole number, not "soon"/,
+  ],
+  ["a key that leads elsewhere", `ctx.state.delete("..")`, /a key cannot be "\.\."/],
+  ["half of a character as key", `ctx.state.get("\\ud800")`, /no URL can hold it/],
   ["an odd second argument", `ctx.state.get("k", 5)`, /name of a store, or options/],
 ];
 test("wrong arguments are told in words", async (t) => {

@@ -283,6 +283,16 @@ const broken: [
   ],
 ];
 
+test("every trigger is an input, whatever its name", () => {
+  const named = (name: string, inputName: string) => ({ name, type: "bindings.cron", inputName });
+  const dapr = [named("a", "__proto__"), named("b", "z"), named("c", "z"), named("d", "z")];
+
+  const context = merge(undefined, { triggers: { dapr } });
+
+  const components = Object.values(context?.inputs ?? {}).map(({ componentName }) => componentName);
+  assert.deepEqual(components, ["a", "b", "c", "d"]);
+});
+
 test("every problem is told, with its path", () => {
   for (const [title, one, other, ...problems] of broken) {
     assert.throws(
