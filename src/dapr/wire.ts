@@ -83,7 +83,7 @@ export function textsOf(
 }
 
 /** False for half of a surrogate pair, which no URL and no UTF-8 can hold. */
-export function isWellFormed(text: string): boolean {
+function isWellFormed(text: string): boolean {
   return !/\p{Cs}/u.test(text);
 }
 
