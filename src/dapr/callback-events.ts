@@ -78,11 +78,5 @@ export function readBulkEntries(bulk: BulkTopicEvent): BulkEntry[] {
 
 function readEntry({ event, contentType }: BulkTopicEntry, arrival: Arrival) {
   if (Buffer.isBuffer(event)) return readRawEntry(event, contentType);
-  const delivered = readEventFields(event, arrival);
-  return { ...delivered, rawBody: bytesOfEvent(delivered) };
-}
-
-/** The event as JSON: the body that HTTP would have brought. */
-export function bytesOfEvent({ event, data }: DeliveredEvent): Buffer {
-  return Buffer.from(JSON.stringify(event ?? data ?? null));
+  return { ...readEventFields(event, arrival), rawBody: undefined };
 }

@@ -1,5 +1,5 @@
 /** What the app answers to Dapr's gRPC callbacks (dapr/proto/runtime/v1/appcallback.proto). */
-import { bytesField, mapField, textField, varintField } from "./protobuf";
+import { bytesField, mapField, textField, varintField } from "../core/protobuf";
 import type { Subscription, TopicStatus } from "./protocol";
 
 /** ListTopicSubscriptionsResponse. */

@@ -1,5 +1,6 @@
 /** What Dapr's gRPC callbacks ask (dapr/proto/runtime/v1/appcallback.proto). Fields that nobody needs are skipped. */
-import { bytesTag, Reader } from "./protobuf";
+import { bytesTag } from "../core/protobuf";
+import { Reader } from "./protobuf";
 import { define, readStruct } from "./protobuf-struct";
 
 /** The attributes of a CloudEvent as they travel; absent ones are "". */

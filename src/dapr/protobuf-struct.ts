@@ -1,5 +1,6 @@
 /** google.protobuf.Struct: JSON objects as protocol buffers. */
-import { bytesTag, doubleTag, type Reader, varintTag } from "./protobuf";
+import { bytesTag, doubleTag, varintTag } from "../core/protobuf";
+import type { Reader } from "./protobuf";
 
 export function readStruct(fields: Reader): Record<string, unknown> {
   const struct = {};

@@ -80,8 +80,8 @@ function isTraced(value: unknown): boolean {
 /** One message of a bulk. */
 export interface BulkEntry extends DeliveredEvent {
   entryId: string;
-  /** The event as JSON; of a raw message its bytes. */
-  rawBody: Buffer;
+  /** Of a raw message; an event is written by `bytesOfEvent`. */
+  rawBody: Buffer | undefined;
   /** Names in lower case. */
   metadata: Record<string, string>;
 }
@@ -100,13 +100,17 @@ export function readBulk(value: unknown): BulkEntry[] | undefined {
 export const bulkType = "com.dapr.event.sent.bulk";
 
 // Dapr: an event is an object, or base64 text of what is no CloudEvent.
-function readEntry(event: unknown, contentType: unknown): DeliveredEvent & { rawBody: Buffer } {
-  if (typeof event !== "string")
-    return { ...unwrapEvent(event), rawBody: Buffer.from(JSON.stringify(event ?? null)) };
+function readEntry(event: unknown, contentType: unknown): DeliveredEvent & { rawBody: Buffer | undefined } {
+  if (typeof event !== "string") return { ...unwrapEvent(event), rawBody: undefined };
   return readRawEntry(
     Buffer.from(event, "base64"),
     typeof contentType === "string" ? contentType : undefined,
   );
+}
+
+/** The event as JSON, where it did not come as bytes of its own. Throws for one that is nested too deep. */
+export function bytesOfEvent({ event, data }: DeliveredEvent): Buffer {
+  return Buffer.from(JSON.stringify(event ?? data ?? null));
 }
 
 /** A message of a bulk that came as bytes. */

@@ -77,7 +77,8 @@ function construct(PluginClass: Constructor, file: string): PluginInstance | und
     if (typeof plugin.name === "string" && plugin.name.trim() !== "") return plugin;
     log.warn(`A plugin of ${basename(file)} has no name, so it does not run.`);
   } catch (err) {
-    log.warn(`The plugin ${PluginClass.name} of ${basename(file)} cannot be made: ${messageOf(err)}`);
+    const plugin = PluginClass.name ? `The plugin ${PluginClass.name}` : "A plugin"; // `exports.X = class {}` has no name
+    log.warn(`${plugin} of ${basename(file)} cannot be made: ${messageOf(err)}`);
   }
   return undefined;
 }

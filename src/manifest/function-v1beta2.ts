@@ -5,7 +5,13 @@ import { readAnnotations } from "./annotations";
 import type { ComponentSources } from "./component";
 import { FieldReader } from "./fields";
 import { readComponents, readName, readParams, readStates } from "./function-v1beta1";
-import type { FunctionManifest, ManifestInput, ManifestOutput, ManifestPlugins } from "./normal-form";
+import type {
+  FunctionManifest,
+  ManifestInput,
+  ManifestOutput,
+  ManifestPlugins,
+  ManifestState,
+} from "./normal-form";
 
 export function readFunctionV1beta2(
   document: SourceDocument,
@@ -28,7 +34,7 @@ export function readFunctionV1beta2(
     ...readAnnotations(reader),
     inputs,
     outputs: outputs.map((use, index) => readOutput(reader, use, [...serving, "outputs", index, "dapr"])),
-    states: readStates(reader),
+    states: readOwnStates(reader),
     components: [
       ...readComponents(reader, "bindings", sources),
       ...readComponents(reader, "pubsub", sources),
@@ -91,6 +97,20 @@ function checkHttp(reader: FieldReader): void {
   const engine = reader.text([...http, "engine"]);
   if (engine !== undefined && engine !== "knative" && engine !== "keda")
     reader.problem([...http, "engine"], `must be knative or keda, not "${engine}"`);
+}
+
+// v1beta1 has the declaration one level higher.
+function readOwnStates(reader: FieldReader): ManifestState[] {
+  const states = readStates(reader);
+  for (const { name } of states) {
+    const path: Path = [...serving, "states", name];
+    if (reader.get([...path, "spec"]) === undefined && reader.get([...path, "type"]) !== undefined)
+      reader.problem(
+        path,
+        "declares its store below spec in v1beta2: spec.type, spec.version, spec.metadata",
+      );
+  }
+  return states;
 }
 
 // The platform appends them to its own, or with Override leaves its own out. Here there are none but these.

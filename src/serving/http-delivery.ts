@@ -2,59 +2,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { Invocation } from "../core/invocation";
-import type { CloudEvent } from "../functions/types";
-import type { Origin } from "../signatures/context";
 import type { Target } from "../signatures/signature";
-import type { Answer, Delivery } from "./delivery";
+import type { Answer } from "./delivery";
+import { InputDelivery, type Received } from "./input-delivery";
 import { replyOutcome, statusOf } from "./input-replies";
 import { Input, type Route } from "./input-routes";
 
-/** What a request brought, decoded. */
-export interface Received {
-  data: unknown;
-  event: Record<string, unknown> | undefined;
-  rawBody: Buffer;
-}
-
-/** dapr-proxy looks at its clock after every failure, and gives up when this has passed since the first. */
-const proxyPatience = 60_000; // ms
-
-const longestId = 256; // it is remembered after a failure, and stands in log lines
-
-export class HttpDelivery implements Delivery {
-  data: unknown;
-  origin: Origin;
-  readonly id: string | undefined;
-  protected readonly route: Route;
-  protected readonly target: Target;
+export class HttpDelivery extends InputDelivery {
   readonly #res: ServerResponse;
 
   constructor(
     target: Target,
     route: Route,
     { req, res }: { req: IncomingMessage; res: ServerResponse },
-    { data, event, rawBody }: Received,
+    received: Received,
     metadata?: Record<string, string>,
   ) {
-    this.target = target;
-    this.route = route;
+    super(target, route, new Input(route, req, metadata), received);
     this.#res = res;
-    this.data = data;
-    this.id = typeof event?.id === "string" ? event.id.slice(0, longestId) : undefined;
-    const input = new Input(route, req, metadata);
-    this.origin = { input, event: event as CloudEvent | undefined, rawBody };
-  }
-
-  get input(): string {
-    return this.route.name;
-  }
-
-  get isBinding(): boolean {
-    return this.route.caller === "binding";
-  }
-
-  get lostAfter(): number | undefined {
-    return this.route.caller === "topic" ? proxyPatience : undefined;
   }
 
   open(attempt: number): Invocation {
@@ -68,11 +33,6 @@ export class HttpDelivery implements Delivery {
 
   onGone(listener: () => void): void {
     this.#res.once("close", listener);
-  }
-
-  release(): void {
-    this.data = undefined;
-    this.origin = {};
   }
 
   statusOf(word: Answer["word"]): number {

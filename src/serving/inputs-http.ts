@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError } from "../core/errors";
-import { log } from "../core/log";
+import { log, logError } from "../core/log";
 import { isToken } from "../core/origin";
 import { replyJson, replyText } from "../core/reply";
 import { pathOf } from "../core/url";
@@ -100,7 +100,20 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
       return replyBytes(res, isBound ? 200 : 404);
     }
     if (method !== "POST" || candidates === undefined) return refuseRoute(res, method ?? "", path, routes);
-    readBody(req, bodyLimit, (err, bytes) => (err ? refuse(res, err) : receive(candidates, req, res, bytes)));
+    readBody(req, bodyLimit, (err, bytes) => {
+      if (err) return refuse(res, err);
+      try {
+        receive(candidates, req, res, bytes);
+      } catch (error) {
+        failUnread(candidates, res, error);
+      }
+    });
+  }
+
+  // A message that cannot be read (a text too long for a string) must not end the process: it would come again, and again.
+  function failUnread([route]: readonly Route[], res: ServerResponse, error: unknown): void {
+    logError(error, { function: target.name, input: route?.name });
+    replyOutcome(res, { word: "retry", error }, { route: route as Route, production: target.production });
   }
 
   const giveUp = (res: ServerResponse) => replyUnfinished(res, "The process ends: the grace period is over.");

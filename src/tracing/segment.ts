@@ -1,4 +1,5 @@
 /** SkyWalking's unit of report: what one process did for one trace (language-agent/Tracing.proto), as JSON and protobuf. */
+import { bytesField, textField, varintField } from "../core/protobuf";
 
 /** Names and meanings are those of the proto's JSON form. */
 export interface Segment {
@@ -49,75 +50,51 @@ export interface SegmentReference {
 
 /** SegmentObject as protobuf. */
 export function encodeSegment(segment: Segment): Buffer {
-  return message(
-    text(1, segment.traceId),
-    text(2, segment.traceSegmentId),
-    ...segment.spans.map((span) => bytes(3, encodeSpan(span))),
-    text(4, segment.service),
-    text(5, segment.serviceInstance),
-  );
+  return Buffer.concat([
+    textField(1, segment.traceId),
+    textField(2, segment.traceSegmentId),
+    ...segment.spans.map((span) => bytesField(3, encodeSpan(span))),
+    textField(4, segment.service),
+    textField(5, segment.serviceInstance),
+  ]);
 }
 
 function encodeSpan(span: SegmentSpan): Buffer {
-  return message(
-    number(1, span.spanId),
-    number(2, span.parentSpanId),
-    number(3, span.startTime),
-    number(4, span.endTime),
-    ...span.refs.map((ref) => bytes(5, encodeReference(ref))),
-    text(6, span.operationName),
-    text(7, span.peer),
-    number(8, spanTypes[span.spanType]),
-    number(9, spanLayers[span.spanLayer]),
-    number(10, span.componentId),
-    number(11, span.isError ? 1 : 0),
-    ...span.tags.map((tag) => bytes(12, encodeTag(tag))),
+  return Buffer.concat([
+    varintField(1, span.spanId),
+    varintField(2, span.parentSpanId),
+    varintField(3, span.startTime),
+    varintField(4, span.endTime),
+    ...span.refs.map((ref) => bytesField(5, encodeReference(ref))),
+    textField(6, span.operationName),
+    textField(7, span.peer),
+    varintField(8, spanTypes[span.spanType]),
+    varintField(9, spanLayers[span.spanLayer]),
+    varintField(10, span.componentId),
+    varintField(11, span.isError ? 1 : 0),
+    ...span.tags.map((tag) => bytesField(12, encodeTag(tag))),
     ...span.logs.map(({ time, data }) =>
-      bytes(13, message(number(1, time), ...data.map((tag) => bytes(2, encodeTag(tag))))),
+      bytesField(
+        13,
+        Buffer.concat([varintField(1, time), ...data.map((tag) => bytesField(2, encodeTag(tag)))]),
+      ),
     ),
-  );
+  ]);
 }
 
 // Field 1, the kind of reference, is 0: another process.
 function encodeReference(ref: SegmentReference): Buffer {
-  return message(
-    text(2, ref.traceId),
-    text(3, ref.parentTraceSegmentId),
-    number(4, ref.parentSpanId),
-    text(5, ref.parentService),
-    text(6, ref.parentServiceInstance),
-    text(7, ref.parentEndpoint),
-    text(8, ref.networkAddressUsedAtPeer),
-  );
+  return Buffer.concat([
+    textField(2, ref.traceId),
+    textField(3, ref.parentTraceSegmentId),
+    varintField(4, ref.parentSpanId),
+    textField(5, ref.parentService),
+    textField(6, ref.parentServiceInstance),
+    textField(7, ref.parentEndpoint),
+    textField(8, ref.networkAddressUsedAtPeer),
+  ]);
 }
 
 function encodeTag({ key, value }: Tag): Buffer {
-  return message(text(1, key), text(2, value));
-}
-
-function message(...parts: Buffer[]): Buffer {
-  return Buffer.concat(parts);
-}
-
-const nothing = Buffer.alloc(0);
-
-function text(field: number, value: string): Buffer {
-  return value === "" ? nothing : bytes(field, Buffer.from(value));
-}
-
-function bytes(field: number, value: Buffer): Buffer {
-  return Buffer.concat([varint(field * 8 + 2), varint(value.length), value]);
-}
-
-function number(field: number, value: number): Buffer {
-  return value === 0 ? nothing : Buffer.concat([varint(field * 8), varint(value)]);
-}
-
-// protobuf.dev: seven bits a byte, the lowest first; a negative number is its two's complement of 64 bits.
-function varint(value: number): Buffer {
-  const out: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest > 127n; rest >>= 7n) out.push(Number(rest & 127n) | 128);
-  out.push(Number(rest));
-  return Buffer.from(out);
+  return Buffer.concat([textField(1, key), textField(2, value)]);
 }

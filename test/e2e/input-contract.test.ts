@@ -422,3 +422,29 @@ test("a context of an old spec is served, and one line says so", async (t) => {
   assert.equal((await lines(1))[0].input, "cron");
   assert.equal(framework.logs().filter(({ message }) => message.includes("old form v0.2")).length, 1);
 });
+
+test("a message of a bulk that is nested too deep for JSON fails nobody but its reader", async (t) => {
+  const framework = await startModule(
+    t,
+    `exports.handle = (ctx) => { if (ctx.event.id === "reads") ctx.rawBody.toString(); };`,
+    ["--target=handle"],
+    { env: { FUNC_CONTEXT: JSON.stringify({ name: "f", runtime: "Async", inputs }) } },
+  );
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  const entry = (id: string) =>
+    `{"entryId":"${id}","event":{"specversion":"1.0","id":"${id}","source":"/","type":"t","data":${deep}}}`;
+  const entries = [entry("reads"), entry("looks")].join(",");
+
+  const reply = await request(framework.url + announcedRoute("stream", "orders"), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: `{"id":"1","type":"com.dapr.event.sent.bulk","entries":[${entries}]}`,
+  });
+
+  const statuses = reply.json().statuses as { entryId: string; status: string }[];
+  assert.deepEqual(statuses.map(({ entryId, status }) => [entryId, status]).sort(), [
+    ["looks", "SUCCESS"],
+    ["reads", "RETRY"],
+  ]);
+  assert.equal((await request(`${framework.url}/healthz`)).status, 200);
+});

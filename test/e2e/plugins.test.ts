@@ -182,7 +182,7 @@ describe("plugins", { concurrency: 3 }, () => {
       /no getter/,
       /A plugin needs a name/,
       /has no name/,
-      /no instance/,
+      /A plugin of 3\.js cannot be made: no instance/,
     ])
       assert.ok(
         told.some((message) => part.test(message)),

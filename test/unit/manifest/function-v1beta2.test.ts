@@ -246,3 +246,16 @@ spec: {image: x, serving: {runtime: knative}}
   assert.deepEqual(listed.postPlugins, ["skywalking", "b", "a"]);
   assert.deepEqual([off.prePlugins, off.pluginsTracing], [undefined, { enabled: false }]);
 });
+
+test("a state store that is declared as in v1beta1 is told where it belongs", (t) => {
+  const { problems } = plan(
+    t,
+    `apiVersion: core.openfunction.io/v1beta2
+kind: Function
+metadata: {name: hello}
+spec: {image: x, serving: {triggers: {http: {port: 8080}}, states: {cart: {type: state.in-memory}}}}
+`,
+  );
+
+  assert.match(problems[0]?.message ?? "", /states\.cart declares its store below spec in v1beta2/);
+});
