@@ -11,7 +11,7 @@ import { type Dev, freePorts, startDev } from "../support/dev";
 import { Random } from "../support/fuzz/random";
 import { freePort, startMosquitto, withoutMosquitto } from "../support/mosquitto";
 import { asyncFunctionYaml, makeProject } from "../support/project";
-import { deferred, withDeadline } from "../support/wait";
+import { deferred, until, withDeadline } from "../support/wait";
 import { startFramework } from "./support/framework";
 
 const count = Number(process.env.DELIVERIES_COUNT ?? 300);
@@ -74,6 +74,10 @@ function report(t: TestContext, { received }: Traffic, what: string): void {
   );
 }
 
+/** Under this load a start takes its time. */
+const untilReady = (dev: Dev) =>
+  until(() => dev.all("ready").length > 0, dev, "change", "dev is ready", 120_000);
+
 /** Waits for all, and says how far it came when they do not. */
 async function untilAll(traffic: Traffic): Promise<void> {
   await withDeadline(traffic.arrived, "all messages", deadline).catch((err) => {
@@ -122,7 +126,7 @@ describe("nothing is lost", { skip: withoutMosquitto }, () => {
     const dev = startDev(project, [...freePorts, "--brokers=declared"]);
     t.after(() => dev.stop("SIGKILL"));
     const killed = killFunction(t, dev);
-    await dev.ready();
+    await untilReady(dev);
 
     await traffic.send(3000);
     await untilAll(traffic);
@@ -144,7 +148,7 @@ describe("nothing is lost", { skip: withoutMosquitto }, () => {
     const args = [...freePorts, "--brokers=declared"];
     let dev = startDev(project, args);
     t.after(() => dev.stop("SIGKILL"));
-    await dev.ready();
+    await untilReady(dev);
 
     const sent = traffic.send(3000);
     let kills = 0;
@@ -152,7 +156,7 @@ describe("nothing is lost", { skip: withoutMosquitto }, () => {
       await dev.next("delivery");
       await dev.stop("SIGKILL");
       dev = startDev(project, args);
-      await dev.ready();
+      await untilReady(dev);
     }
     await sent;
     await untilAll(traffic);
