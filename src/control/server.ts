@@ -43,7 +43,7 @@ export async function startControl({
       ending.abort();
       calls.delete(ending);
     };
-    calls.set(ending, new Promise((resolve) => res.once("close", resolve)).then(onClose));
+    calls.set(ending, untilOver(req, res).then(onClose));
     const refusal = refusalOf(req, { allowedHosts });
     if (refusal) return refuse(res, refusal);
     background(answer(routes, req, res, ending.signal).catch((err) => refuse(res, asFrameworkError(err))));
@@ -65,6 +65,15 @@ export async function startControl({
       return stopped;
     },
   };
+}
+
+// Node 20 and 22 tell a response that waits behind another one of its connection nothing of the connection's end.
+function untilOver({ socket }: IncomingMessage, res: ServerResponse): Promise<unknown> {
+  const hasTurn = res.socket !== null;
+  return new Promise((resolve) => {
+    res.once("close", resolve);
+    if (!hasTurn) socket.setMaxListeners(0).once("close", resolve);
+  });
 }
 
 async function answer(

@@ -1,5 +1,6 @@
 /** One running process of a function. */
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -105,7 +106,7 @@ export async function startInstance(
   }
   if (child.pid !== undefined) events.onSpawn?.(child.pid);
   if (events.onExit) child.once("exit", events.onExit);
-  const ended = endOf(child);
+  const ended = endOf(child, spec.folder);
   try {
     const { address, functions } = await readyMessage(child, ended, spec, events, signal);
     return {
@@ -160,9 +161,13 @@ export function environmentOf({
 const lastOutput = 200; // ms
 
 /** The process is gone at `exit`. Its last output follows; a process that it has started itself may hold that open. */
-function endOf(child: ChildProcess): Promise<string> {
+function endOf(child: ChildProcess, folder: string): Promise<string> {
   return new Promise((resolve) => {
-    child.once("error", (err) => child.pid === undefined && resolve(err.message)); // it could not be started at all
+    child.once("error", ({ message }) => {
+      if (child.pid !== undefined) return;
+      // It could not be started at all; of a folder that is gone Node says that node itself is.
+      resolve(existsSync(folder) ? message : `${message}, as its folder ${folder} is not there,`);
+    });
     child.once("exit", (code, by) => {
       const how = by ? `signal ${by}` : `exit code ${code}`;
       const late = setTimeout(() => resolve(how), lastOutput);

@@ -69,8 +69,8 @@ function filesOf(paths: readonly string[], cwd: string, problems: FrameworkError
   return [...new Set(paths)].flatMap((path) => {
     const location = resolve(cwd, path);
     const found = lookAt(location);
-    if (found?.isDirectory()) return yamlFilesOf(location);
-    if (found?.isFile()) return [location];
+    const files = found?.isDirectory() ? yamlFilesOf(location) : found?.isFile() ? [location] : undefined;
+    if (files) return files;
     problems.push(frameworkError("FF_MANIFEST_NOT_FOUND", { path }));
     return [];
   });
@@ -81,15 +81,20 @@ const ownNames = ["function.yaml", "function.yml"];
 function discover(cwd: string): string[] {
   const named = ownNames.map((name) => join(cwd, name));
   const first = named.find((file) => lookAt(file)?.isFile());
-  return first ? [first] : yamlFilesOf(cwd);
+  return first ? [first] : (yamlFilesOf(cwd) ?? []);
 }
 
-function yamlFilesOf(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => /\.ya?ml$/.test(name))
-    .sort()
-    .map((name) => join(folder, name))
-    .filter((file) => lookAt(file)?.isFile());
+/** Undefined for a folder that is gone, or that nobody may look into. */
+function yamlFilesOf(folder: string): string[] | undefined {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => join(folder, name))
+      .filter((file) => lookAt(file)?.isFile());
+  } catch {
+    return undefined;
+  }
 }
 
 // Undefined for what is not there, and for what cannot be looked at: a loop of links, a name that is too long.

@@ -529,3 +529,29 @@ test("dev that is stopped while a function is loaded ends at once", async (t) =>
 
   assert.ok(dev.all("log").some(({ data }) => data.text.includes("left"))); // it had the time to tidy up
 });
+
+test("a folder that is deleted is told, the function goes on, and comes back with it", async (t) => {
+  const files = { "function.yaml": httpFunctionYaml("hello", "hello"), "index.js": module("one") };
+  const root = makeProject(
+    t,
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [`app/${name}`, text])),
+  );
+  const folder = join(root, "app");
+  const dev = startDev(folder, freePorts);
+  t.after(() => dev.stop("SIGKILL"));
+  const { functions } = await dev.ready();
+  const call = async () => (await fetch(functions[0]?.url ?? "")).text();
+
+  rmSync(folder, { recursive: true });
+  const { data } = await dev.next("error", (event) => event.data.code === "FF_INSTANCE_EXITED");
+  await dev.next("error", (event) => event.data.code === "FF_MANIFEST_NO_FUNCTION");
+  const meanwhile = await call();
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files))
+    writeFileSync(join(folder, name), text.replace("one", "two"));
+  await dev.next("reload");
+
+  assert.match(data.message, /as its folder .*app is not there/);
+  assert.deepEqual([meanwhile, await call()], ["one", "two"]);
+  assert.equal(dev.stderr, "");
+});

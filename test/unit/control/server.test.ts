@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 
@@ -285,4 +286,29 @@ test("a client that reads nothing holds up no stop, and gets no more than it has
   await withDeadline(control.stop(), "the stop");
 
   assert.ok(told < 1_000, String(told));
+});
+
+test("a client that goes ends all that it follows on one connection", async (t) => {
+  const started = [deferred(), deferred()];
+  const ended = [deferred(), deferred()];
+  async function* lines(signal: AbortSignal, index: number) {
+    started[index]?.resolve();
+    if (!signal.aborted) await once(signal, "abort");
+    ended[index]?.resolve();
+    yield {};
+  }
+  const { url } = await start(t, [
+    {
+      method: "GET",
+      path: "/follow/:index",
+      answer: ({ signal, params: { index } }) => ({ lines: lines(signal, Number(index)) }),
+    },
+  ]);
+  const client = connect(Number(new URL(url).port), "127.0.0.1");
+
+  client.write([0, 1].map((index) => `GET /follow/${index} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(""));
+  for (const { promise } of started) await withDeadline(promise, "both are followed");
+  client.destroy();
+
+  for (const { promise } of ended) await withDeadline(promise, "both have ended");
 });
