@@ -3,6 +3,7 @@
  * where that asks for nothing that a running process cannot be given any more.
  */
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { parse } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
@@ -97,8 +98,13 @@ export function createSpares({ clock, fork = forkWorker, atMost = 4 }: SparesOpt
   };
 }
 
+// Without its folder the function cannot start, and a new process says so.
 function canServe(one: InstanceSpec, other: InstanceSpec): boolean {
-  return isDeepStrictEqual(one.execArgv ?? [], other.execArgv ?? []) && canBecome(one.env, other.env);
+  return (
+    existsSync(other.folder) &&
+    isDeepStrictEqual(one.execArgv ?? [], other.execArgv ?? []) &&
+    canBecome(one.env, other.env)
+  );
 }
 
 // What is preloaded is the user's too; and two processes cannot have one inspector.
