@@ -20,6 +20,13 @@ import type { WatchdogData, WatchdogMessage } from "./watchdog";
 const batchEvery = 20; // ms
 const waitingAtMost = 1_000;
 
+// The user's own process.disconnect() makes no orphan. For a moment a killed parent is still the parent.
+function isOrphan(parent: number): boolean {
+  for (let looks = 0; looks < 20 && process.ppid === parent; looks++)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5); // ms
+  return process.ppid !== parent;
+}
+
 async function main(): Promise<void> {
   process.cwd(); // throws in a folder that is gone, where no thread starts: Node would wait for one for ever
   const sharing = sharingFrom(process.env.FF_SHARING);
@@ -36,8 +43,7 @@ async function main(): Promise<void> {
     void lifecycle.stop("the parent asked for it");
   });
   const onOrphaned = () => {
-    // The user's own process.disconnect() makes no orphan.
-    process.once("exit", () => socket !== undefined && process.ppid !== parent && removeSockets(socket));
+    process.once("exit", () => socket !== undefined && isOrphan(parent) && removeSockets(socket));
     void lifecycle.stop("the parent is gone");
   };
   process.on("disconnect", onOrphaned);
