@@ -48,8 +48,6 @@ export function createHandler(options: HandlerOptions): RequestHandler {
 
   const run = (invocation: Invocation, req: Request, res: Response) => {
     invocation.openContext = openContext;
-    (req as Carrier)[invocationOf] = invocation;
-    (res as Carrier)[invocationOf] = invocation;
     if (tracing) {
       invocation.span = tracing.begin(invocation, { rawBody: req.rawBody });
       return invocation.span.run(() => runInvocation(invocation, call, invocation, req, res));
@@ -61,6 +59,8 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     if (methods && !acceptsMethod(methods, req.method)) return refuseMethod(req, res, methods);
     if (concurrency && !concurrency.tryEnter()) return refuseBusy(res, concurrency);
     const invocation = new Invocation(name, signature.name, "http", res);
+    (req as Carrier)[invocationOf] = invocation;
+    (res as Carrier)[invocationOf] = invocation;
     if (isApplication) keepInvocation(req, res);
     onInvocation?.(invocation);
     if (concurrency || timeout > 0 || tracing || hasListeners("invocation"))

@@ -15,7 +15,7 @@ import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
-import { followListeners } from "./emit";
+import { emitWithin } from "./emit";
 import { createLateExpress } from "./express-late";
 import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
@@ -118,6 +118,10 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     constructor(socket: Socket) {
       super(socket);
     }
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return emitWithin(this, super.emit, event, args);
+    }
   }
 
   class FunctionResponse extends ServerResponse {
@@ -125,6 +129,10 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     /** What `send` has written in one go; Node keeps no record of such headers. */
     sentHeaders: Record<string, number | string> | undefined = undefined;
     [invocationOf]: Invocation | undefined = undefined;
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return emitWithin(this, super.emit, event, args);
+    }
 
     override getHeader(name: string) {
       return super.getHeader(name) ?? this.sentHeaders?.[name.toLowerCase()];
@@ -145,8 +153,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
 
   Object.setPrototypeOf(FunctionRequest.prototype, express.request);
   Object.setPrototypeOf(FunctionResponse.prototype, express.response);
-  followListeners(FunctionRequest.prototype);
-  followListeners(FunctionResponse.prototype);
   define(FunctionRequest.prototype, "app", app);
   define(FunctionResponse.prototype, "app", app);
   define(FunctionResponse.prototype, "send", send);
