@@ -11,9 +11,14 @@ import { type Carrier, define, invocationOf } from "./request";
 type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 
 /** Calls `emit` within the invocation that the emitter carries. */
-export function emitWithin(emitter: Carrier, emit: Emit, event: string | symbol, args: unknown[]): boolean {
+export function emitWithin(
+  emitter: EventEmitter & Carrier,
+  emit: Emit,
+  event: string | symbol,
+  args: unknown[],
+): boolean {
   const invocation = emitter[invocationOf];
-  if (invocation === undefined || currentInvocation() !== undefined)
+  if (invocation === undefined || !isHeard(emitter, event) || currentInvocation() !== undefined)
     return emit.call(emitter, event, ...args);
   return runInvocation(invocation, () => {
     try {
@@ -23,6 +28,11 @@ export function emitWithin(emitter: Carrier, emit: Emit, event: string | symbol,
       return true;
     }
   });
+}
+
+// Most events of a request are not; an error without a listener is thrown.
+function isHeard(emitter: EventEmitter, event: string | symbol): boolean {
+  return event === "error" || emitter.listenerCount(event) > 0;
 }
 
 /** The same for a request or response whose prototype an application is going to replace. */
