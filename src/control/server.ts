@@ -5,6 +5,7 @@ import { asFrameworkError, type FrameworkError, frameworkError } from "../core/e
 import { background } from "../core/lifecycle";
 import { logError } from "../core/log";
 import { refusalOf } from "../core/origin";
+import { followPipelined } from "../core/pipelined";
 import { listenByRule, type PortWish } from "../core/ports";
 import { breakOff, replyJson } from "../core/reply";
 import { readJsonBody } from "./body";
@@ -43,7 +44,7 @@ export async function startControl({
       ending.abort();
       calls.delete(ending);
     };
-    calls.set(ending, untilOver(req, res).then(onClose));
+    calls.set(ending, untilOver(res).then(onClose));
     const refusal = refusalOf(req, { allowedHosts });
     if (refusal) return refuse(res, refusal);
     background(answer(routes, req, res, ending.signal).catch((err) => refuse(res, asFrameworkError(err))));
@@ -67,13 +68,9 @@ export async function startControl({
   };
 }
 
-// Node 20 and 22 tell a response that waits behind another one of its connection nothing of the connection's end.
-function untilOver({ socket }: IncomingMessage, res: ServerResponse): Promise<unknown> {
-  const hasTurn = res.socket !== null;
-  return new Promise((resolve) => {
-    res.once("close", resolve);
-    if (!hasTurn) socket.setMaxListeners(0).once("close", resolve);
-  });
+function untilOver(res: ServerResponse): Promise<unknown> {
+  followPipelined(res);
+  return new Promise((resolve) => res.once("close", resolve));
 }
 
 async function answer(

@@ -1,27 +1,34 @@
-/**
- * Clients that leave. A response tells it, but not one that waits for its turn on a connection with pipelined requests:
- * it has no socket yet. One listener per connection tells those.
- */
+/** Connections whose client has sent several requests at once: their responses wait for each other. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-const waiting = new WeakMap<Socket, Set<() => void>>();
+const waiting = new WeakMap<Socket, Set<ServerResponse>>();
 
-/** Calls `tell` when the client's connection is closed, or when the response is at its end. */
-export function onGone(res: ServerResponse, tell: () => void): void {
-  res.on("close", tell);
-  if (res.socket !== null) return;
+/**
+ * Makes `close` come for a response that has not had its turn when the connection closes. Node 20 and 22 say it to none
+ * but the first, and what counts on it (a place, a lease, the signal) would be held for ever. To be called as a request
+ * arrives; twice is fine.
+ */
+export function followPipelined(res: ServerResponse): void {
+  if (res.socket !== null) return; // its turn has come: the common case
   const { socket } = res.req;
-  const tellers = waiting.get(socket) ?? listen(socket);
-  tellers.add(tell);
-  res.on("close", () => tellers.delete(tell));
+  const behind = waiting.get(socket) ?? followConnection(socket);
+  if (behind.has(res)) return;
+  behind.add(res);
+  res.once("close", () => behind.delete(res));
 }
 
-function listen(socket: Socket): Set<() => void> {
-  const tellers = new Set<() => void>();
-  waiting.set(socket, tellers);
-  socket.on("close", () => {
-    for (const tell of tellers) tell();
-  });
-  return tellers;
+// One listener, however many wait.
+function followConnection(socket: Socket): Set<ServerResponse> {
+  const behind = new Set<ServerResponse>();
+  waiting.set(socket, behind);
+  socket.once("close", () => behind.forEach(close));
+  return behind;
+}
+
+// As Node does it itself; `closed` reads the second field.
+function close(res: ServerResponse): void {
+  if (res.closed) return;
+  Object.assign(res, { destroyed: true, _closed: true });
+  res.emit("close");
 }

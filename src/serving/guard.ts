@@ -6,7 +6,7 @@ import { frameworkError, messageOf } from "../core/errors";
 import { currentInvocation, type Invocation } from "../core/invocation";
 import { exitCodes, type Lifecycle } from "../core/lifecycle";
 import { logError } from "../core/log";
-import { endConnection } from "./pipelined";
+import { endConnection } from "./end-connection";
 
 let isInstalled = false;
 

@@ -5,6 +5,7 @@ import { guessData, isJson, parseContentType } from "../core/content";
 import { frameworkError } from "../core/errors";
 import { log, logError } from "../core/log";
 import { isToken } from "../core/origin";
+import { followPipelined } from "../core/pipelined";
 import { replyJson, replyText } from "../core/reply";
 import { pathOf } from "../core/url";
 import { readBulk, readEnvelope, unwrapTraced } from "../dapr/protocol";
@@ -23,7 +24,6 @@ import {
   routesOf,
   subscriptionsOf,
 } from "./input-routes";
-import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import type { Reserved } from "./reserved";
 
@@ -83,7 +83,7 @@ export function createInputsHandler(options: InputsOptions): InputsHandler {
   }
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
-    followPipelined(req, res);
+    followPipelined(res);
     if (reserved?.(req, res)) return;
     const path = pathOf(req.url ?? "/");
     const { method } = req;

@@ -11,13 +11,13 @@ import type { Socket } from "node:net";
 
 import { frameworkError } from "../core/errors";
 import type { Invocation } from "../core/invocation";
+import { followPipelined } from "../core/pipelined";
 import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
 import { emitWithin } from "./emit";
 import { createLateExpress } from "./express-late";
-import { followPipelined } from "./pipelined";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
 import type { Reserved } from "./reserved";
@@ -59,7 +59,7 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       const fields = req as unknown as { res: unknown; originalUrl: unknown };
       fields.res = res;
       fields.originalUrl = req.url;
-      followPipelined(req, res);
+      followPipelined(res);
       if (reserved?.(req, res)) return;
       const problem = problemOfUrl(req as unknown as Request);
       if (problem !== undefined) return refusePath(req, res, problem);

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import type { FrameworkError } from "../../core/errors";
+import { followPipelined } from "../../core/pipelined";
 import { writeEnd, writeHead, writeHeadNow, writeInformation, writeWhole } from "./client";
 import type { Breakage, Connection, Conversation } from "./connection";
 import { upstreamError } from "./errors";
-import { onGone } from "./gone";
 import type { Pool } from "./pool";
 import type { ReplyHead } from "./reply-head";
 import { RequestBody } from "./request-body";
@@ -72,7 +72,9 @@ export class Exchange implements Conversation {
   }
 
   start(): void {
-    onGone(this.#options.res, () => this.#onClientGone());
+    const { res } = this.#options;
+    followPipelined(res);
+    res.on("close", () => this.#onClientGone());
     this.#send(this.#options.pool.take(this.#address));
   }
 

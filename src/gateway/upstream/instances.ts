@@ -14,8 +14,8 @@ import type { Socket } from "node:net";
 
 import { asFrameworkError } from "../../core/errors";
 import { background } from "../../core/lifecycle";
+import { followPipelined } from "../../core/pipelined";
 import type { Supervisor } from "../../instances/supervisor";
-import { onGone } from "../proxy/gone";
 import type { Proxy as Hop, Target } from "../proxy/proxy";
 import { inTurn, responseOn } from "../proxy/upgrade-response";
 import { refuse } from "./refusal";
@@ -96,7 +96,8 @@ export function createInstancesUpstream({ supervisor, proxy }: InstancesUpstream
     forward(req, res, target) {
       if (!admits(req, () => res, target)) return;
       const leases = new RequestLeases(supervisor, target.function);
-      onGone(res, () => leases.abandon());
+      followPipelined(res);
+      res.on("close", () => leases.abandon());
       const send = (address: string) => proxy.forward(req, res, hopTarget(leases, target, address));
       const fail = (err: unknown) => refuse(req, res, target.function, asFrameworkError(err));
       background(withLease(leases, send, fail));
