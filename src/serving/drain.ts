@@ -91,12 +91,14 @@ async function finish(
 }
 
 // A connection kept alive becomes idle when its request ends, which Node does not announce. One that was opened ahead
-// and has said nothing yet (browsers, pools) is not idle in Node's eyes.
+// and has said nothing yet (browsers, pools) is not idle in Node's eyes. A timer that is late runs before the event loop
+// has read what came meanwhile, an immediate after that.
 function closeIdle(server: Server, connections: ReadonlySet<Socket>): () => void {
-  const close = () => {
+  const closeNow = () => {
     server.closeIdleConnections();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   };
+  const close = () => setImmediate(closeNow);
   let idle: NodeJS.Timeout;
   const linger = setTimeout(() => {
     close();
