@@ -8,7 +8,7 @@ import { hasListeners } from "../telemetry/channels";
 import { hasBody, parseBody, readBody, statedTooLarge } from "./body";
 import type { Concurrency } from "./concurrency";
 import { startDeadline } from "./deadline";
-import { emitOwnWithin } from "./emit";
+import { defineListeners, requestListeners, responseListeners } from "./listeners";
 import { reportInvocation } from "./news";
 import { acceptsMethod, refuse, refuseMethod } from "./refuse";
 import { type Carrier, defineInvocationFields, invocationOf } from "./request";
@@ -82,8 +82,8 @@ export function createHandler(options: HandlerOptions): RequestHandler {
 // An application is going to replace the prototypes of both.
 function keepInvocation(req: Request, res: Response): void {
   defineInvocationFields(req);
-  emitOwnWithin(req);
-  emitOwnWithin(res);
+  defineListeners(req, requestListeners);
+  defineListeners(res, responseListeners);
 }
 
 // Express 4's body-parser looks for `_body` and would wait for ever on a stream that is read already.

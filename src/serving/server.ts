@@ -16,8 +16,8 @@ import { decodePercent } from "../core/url";
 import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
-import { emitWithin } from "./emit";
 import { createLateExpress } from "./express-late";
+import { defineListeners, requestListeners, responseListeners } from "./listeners";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
 import type { Reserved } from "./reserved";
@@ -118,10 +118,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     constructor(socket: Socket) {
       super(socket);
     }
-
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      return emitWithin(this, super.emit, event, args);
-    }
   }
 
   class FunctionResponse extends ServerResponse {
@@ -129,10 +125,6 @@ function createMessageClasses(app: AppSettings, context: unknown) {
     /** What `send` has written in one go; Node keeps no record of such headers. */
     sentHeaders: Record<string, number | string> | undefined = undefined;
     [invocationOf]: Invocation | undefined = undefined;
-
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      return emitWithin(this, super.emit, event, args);
-    }
 
     override getHeader(name: string) {
       return super.getHeader(name) ?? this.sentHeaders?.[name.toLowerCase()];
@@ -153,6 +145,8 @@ function createMessageClasses(app: AppSettings, context: unknown) {
 
   Object.setPrototypeOf(FunctionRequest.prototype, express.request);
   Object.setPrototypeOf(FunctionResponse.prototype, express.response);
+  defineListeners(FunctionRequest.prototype, requestListeners);
+  defineListeners(FunctionResponse.prototype, responseListeners);
   define(FunctionRequest.prototype, "app", app);
   define(FunctionResponse.prototype, "app", app);
   define(FunctionResponse.prototype, "send", send);
