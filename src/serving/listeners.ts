@@ -39,8 +39,14 @@ function listenersOf(base: EventEmitter): Record<string, Add> {
 function always(add: Add): Add {
   return function (event, listener) {
     const invocation = this[invocationOf];
-    return add.call(this, event, invocation ? within(invocation, listener) : listener);
+    if (invocation === undefined || isNodes(event, invocation)) return add.call(this, event, listener);
+    return add.call(this, event, within(invocation, listener));
   };
+}
+
+// After every answer Node waits for the end of the body that nobody has read.
+function isNodes(event: Event, { response }: Invocation): boolean {
+  return event === "end" && response.writableFinished;
 }
 
 // Node's own `once` calls `on`, which would be ours.
