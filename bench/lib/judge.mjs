@@ -4,7 +4,9 @@
 export function judge(row, measured) {
   const servers = row.servers.map((server, index) => ({ ...describe(server), ...summary(measured[index]) }));
   const [ours] = servers;
-  for (const server of servers.slice(1)) server.ratio = ratios(row, ours, server);
+  for (const [index, server] of servers.entries())
+    if (server !== ours)
+      server.ratio = ratios(row, [ours, measured[0].samples], [server, measured[index].samples]);
   const bars = row.bars.map((bar) => verdict(bar, servers));
   return { name: row.name, title: row.title, measure: row.measure, unit: row.unit, servers, bars };
 }
@@ -26,11 +28,16 @@ function summary({ samples, memory }) {
   };
 }
 
-function ratios({ measure }, ours, peer) {
-  const cpu = ours.cpuMicroseconds / peer.cpuMicroseconds;
+// Round by round, as a machine may be half as fast a minute later. A start is too short for the clock of CPU time.
+function ratios({ measure }, [ours, ownSamples], [peer, peerSamples]) {
+  const ofRounds = (figure) =>
+    median(ownSamples.map((own, round) => figure(own) / figure(peerSamples[round])));
   return {
-    value: ours.median / peer.median,
-    cpu: measure === "load" ? 1 / cpu : cpu,
+    value: ofRounds(({ value }) => value),
+    cpu:
+      measure === "load"
+        ? ofRounds(({ work, cpu }) => work / cpu)
+        : ours.cpuMicroseconds / peer.cpuMicroseconds,
     ...(peer.memory !== undefined && { memory: ours.memory / peer.memory }),
   };
 }

@@ -1,5 +1,5 @@
 /** The address in front of all functions: every request takes a lease of an instance and goes there by the hop. */
-import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import { type FrameworkError, frameworkError } from "../core/errors";
@@ -12,7 +12,7 @@ import { inTurn, responseOn } from "../gateway/proxy/upgrade-response";
 import { createInstancesUpstream } from "../gateway/upstream/instances";
 import type { Supervisor } from "../instances/supervisor";
 import { prepareDrain } from "../serving/drain";
-import { serverTimeouts } from "../serving/timeouts";
+import { createHttpServer } from "../serving/http-server";
 import { createFrontRoutes, type FrontRoute } from "./front-routes";
 import type { FunctionPlan } from "./plan";
 
@@ -45,7 +45,7 @@ export async function startFront({
   onMoved,
   allowedHosts,
   timeout = 300_000,
-  timeouts = serverTimeouts,
+  timeouts = {},
 }: FrontOptions): Promise<Front> {
   const find = createFrontRoutes(functions);
   const known = functions.map(({ name }) => `/${name}`);
@@ -72,8 +72,7 @@ export async function startFront({
 
   const forward = (req: IncomingMessage, res: ServerResponse) =>
     route(req, { isUpgrade: false, send: (found) => instances.forward(req, res, found), fail: () => res });
-  const server = createServer(timeouts, forward).setTimeout(0);
-  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
+  const server = createHttpServer(timeouts, forward);
   server.on("checkContinue", forward);
   server.on("upgrade", (req: IncomingMessage, socket: Socket, first: Buffer) =>
     inTurn(socket, () =>

@@ -6,7 +6,7 @@
  * They are classes, not functions: V8 sizes a derived class by its parents' fields, and a function that calls
  * http.ServerResponse makes every response a slow object (a third of the throughput).
  */
-import { createServer as createHttpServer, IncomingMessage, type Server, ServerResponse } from "node:http";
+import { IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import { frameworkError } from "../core/errors";
@@ -17,12 +17,12 @@ import type { Request, Response } from "../functions/types";
 import { nextOf } from "../signatures/reply";
 import { type AppSettings, createAppSettings } from "./application";
 import { createLateExpress } from "./express-late";
+import { createHttpServer } from "./http-server";
 import { defineListeners, requestListeners, responseListeners } from "./listeners";
 import { refuse } from "./refuse";
 import { define, defineInvocationFields, defineLazily, invocationOf } from "./request";
 import type { Reserved } from "./reserved";
 import { createSend } from "./send";
-import { serverTimeouts } from "./timeouts";
 
 const express = createLateExpress();
 const { send, json } = createSend(() => express.load().response);
@@ -51,7 +51,6 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
   );
   const server = createHttpServer(
     {
-      ...serverTimeouts,
       IncomingMessage: FunctionRequest,
       ServerResponse: FunctionResponse as unknown as typeof ServerResponse,
     },
@@ -66,8 +65,6 @@ export function createFunctionServer({ handle, reserved, context }: FunctionServ
       handle(req as unknown as Request, res as unknown as Response);
     },
   );
-  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
-  server.setTimeout(0); // a function may take its time: deadlines are the guard's business
   return { server, warmUp: express.load };
 }
 

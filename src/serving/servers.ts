@@ -1,5 +1,5 @@
 /** The server of each runtime: requests to functions (sync), Dapr's deliveries (async). */
-import { createServer, type Server, type ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 
 import { frameworkError } from "../core/errors";
@@ -16,6 +16,7 @@ import type { Metrics } from "../telemetry/metrics";
 import type { Concurrency } from "./concurrency";
 import { createHandler, type RequestLimits } from "./handler";
 import type { HealthOptions } from "./health";
+import { createHttpServer } from "./http-server";
 import { defaultIgnoredRoutes } from "./ignored-routes";
 import type * as InputsGrpc from "./inputs-grpc";
 import type * as InputsHttp from "./inputs-http";
@@ -24,7 +25,6 @@ import type { ServedFunction, ServeOptions } from "./options";
 import { createReserved } from "./reserved";
 import { createRouter } from "./routes";
 import { createTarget } from "./target";
-import { serverTimeouts } from "./timeouts";
 
 const load = createRequire(__filename);
 
@@ -83,7 +83,7 @@ export function asyncServer(
     isStopping: () => lifecycle.isStopping,
   };
   const { handle, stop, giveUp } = createInputsHandler(inputs);
-  const server = createServer(serverTimeouts, handle).setTimeout(0);
+  const server = createHttpServer({}, handle);
   const served: ServedFunction[] = [{ name, signature: "openfunction", path: "/" }];
   const http = { server, sidecar, functions: served, onStop: stop, onLate: giveUp };
   if (appProtocol(env) === "http") return http;

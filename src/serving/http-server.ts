@@ -1,0 +1,25 @@
+/** A server of HTTP/1.1 with the limits that all of ours have. It does not listen yet. */
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+
+import { announceKeepAlive, closeIdleConnections } from "./keep-alive";
+import { serverTimeouts } from "./timeouts";
+
+export function createHttpServer(
+  options: ServerOptions,
+  handle: (req: IncomingMessage, res: ServerResponse) => void,
+): Server {
+  const server = createServer({ ...serverTimeouts, ...options }, (req, res) => {
+    announceKeepAlive(res);
+    handle(req, res);
+  });
+  server.setTimeout(0); // a function may take its time: deadlines are the guard's business
+  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
+  closeIdleConnections(server);
+  return server;
+}
