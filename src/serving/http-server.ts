@@ -19,7 +19,7 @@ export function createHttpServer(
     handle(req, res);
   });
   server.setTimeout(0); // a function may take its time: deadlines are the guard's business
-  server.maxHeadersCount = 0; // Node leaves out those above 1,000, a body's length among them; bytes are bounded anyway
+  server.maxHeadersCount = 0; // above 1,000 Node leaves them out, a body's length among them, or refuses; bytes are bounded anyway
   closeIdleConnections(server);
   return server;
 }
