@@ -129,10 +129,22 @@ test("what cannot be called is refused with its code", async (t) => {
     const reply = await invoke(body);
     assert.equal(`${reply.status} ${reply.body.code}`, expected, JSON.stringify(body));
   }
-  const deep = `{"function":"hello","data":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
-  const reply = await invoke.text(deep);
-  assert.equal(`${reply.status} ${reply.body.code}`, "422 FF_CONTROL_FIELD");
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const reply = await invoke.text(`{"function":"hello","data":${deep}}`);
+  assert.equal(
+    `${reply.status} ${reply.body.code}`,
+    canRewrite(deep) ? "200 undefined" : "422 FF_CONTROL_FIELD",
+  );
 });
+
+/** From Node 26 on a value may be as deep as memory is; before that JSON.stringify runs out of stack. */
+function canRewrite(json: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(json)) === json;
+  } catch {
+    return false;
+  }
+}
 
 test("headers of a connection are not the function's", async (t) => {
   const invoke = await start(t);
