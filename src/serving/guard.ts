@@ -75,10 +75,10 @@ function failCurrent(event: ErrorEvent, thrown: unknown): boolean {
   return true;
 }
 
-// Ticks run where the parser calls us; timers and I/O do not, and have a resource of a class of their own.
+// Ticks and microtasks run where the parser calls us; timers and I/O do not, and have resources of other classes.
 function mayGoThroughParser(): boolean {
-  const kind: unknown = executionAsyncResource().constructor;
-  return kind === undefined || kind === Object;
+  const kind = (executionAsyncResource() as { constructor?: { name: string } }).constructor;
+  return kind === undefined || kind === Object || kind.name === "TickObject"; // a class from Node 26 on
 }
 
 // An error in this handler would end the process on the spot.

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 
+import { canRewrite } from "../support/deep-json";
 import { freePorts, startDev } from "../support/dev";
 import { asyncFunctionYaml, functionYaml, httpFunctionYaml, makeProject } from "../support/project";
 
@@ -136,15 +137,6 @@ test("what cannot be called is refused with its code", async (t) => {
     canRewrite(deep) ? "200 undefined" : "422 FF_CONTROL_FIELD",
   );
 });
-
-/** From Node 26 on a value may be as deep as memory is; before that JSON.stringify runs out of stack. */
-function canRewrite(json: string): boolean {
-  try {
-    return JSON.stringify(JSON.parse(json)) === json;
-  } catch {
-    return false;
-  }
-}
 
 test("headers of a connection are not the function's", async (t) => {
   const invoke = await start(t);

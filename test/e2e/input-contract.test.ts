@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 
 import { announcedRoute } from "../../src/dapr/protocol";
+import { canRewrite } from "../support/deep-json";
 import { runFramework } from "./support/framework";
 import { postJson, request } from "./support/http";
 import { makeUserProject, startModule } from "./support/modules";
@@ -444,7 +445,7 @@ test("a message of a bulk that is nested too deep for JSON fails nobody but its 
   const statuses = reply.json().statuses as { entryId: string; status: string }[];
   assert.deepEqual(statuses.map(({ entryId, status }) => [entryId, status]).sort(), [
     ["looks", "SUCCESS"],
-    ["reads", "RETRY"],
+    ["reads", canRewrite(deep) ? "SUCCESS" : "RETRY"],
   ]);
   assert.equal((await request(`${framework.url}/healthz`)).status, 200);
 });
