@@ -1,5 +1,5 @@
 /** The UNIX sockets that instances listen on: files in a folder that nobody else can look into. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -8,6 +8,10 @@ import { frameworkError, messageOf } from "../core/errors";
 export interface SocketFolder {
   /** A path that was not used before; the folder is made with the first one. */
   next(): string;
+  /** Nobody will connect to this one any more. */
+  release(path: string): void;
+  /** Nothing starts any more: the folder goes with the last socket, so that a kill at the end leaves none. */
+  close(): void;
   /** With all that is in it. Twice is fine. */
   remove(): void;
 }
@@ -20,17 +24,34 @@ const restOfPath = "/ff-XXXXXX/123456.sock".length;
 export function createSocketFolder(): SocketFolder {
   let folder: string | undefined;
   let count = 0;
+  let isClosing = false;
   return {
     next() {
       // Temp folders are swept now and then. mkdtemp(3): mode 0700.
       if (folder === undefined || !existsSync(folder)) folder = makeFolder();
       return join(folder, `${++count}.sock`);
     },
+    release(path) {
+      if (!isClosing) return; // its process removes it as it ends
+      rmSync(path, { force: true });
+      removeEmpty(dirname(path));
+    },
+    close() {
+      isClosing = true;
+    },
     remove() {
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
       folder = undefined;
     },
   };
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Another socket is in it, or it is gone.
+  }
 }
 
 /**

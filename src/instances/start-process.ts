@@ -66,7 +66,7 @@ export async function startProcess(
   void instance.ended.then(() => logs.endProcess(slot.id));
   try {
     await Promise.race([hooks.admit?.({ ...from, address: instance.address }), refusedByEnd(instance, from)]);
-    return instance;
+    return { ...instance, stop: (grace) => stop(instance, sockets, grace) };
   } catch (err) {
     await instance.stop(0);
     throw err;
@@ -77,6 +77,13 @@ export async function startProcess(
 async function refusedByEnd({ ended }: Instance, { function: name }: { function: string }): Promise<never> {
   const how = await ended;
   throw new InstanceStartError(describeError(frameworkError("FF_INSTANCE_EXITED", { function: name, how })));
+}
+
+// It has no lease any more.
+function stop(instance: Instance, sockets: SocketFolder, grace: number): Promise<void> {
+  const { address } = instance;
+  if (address.startsWith("unix:")) sockets.release(address.slice("unix:".length));
+  return instance.stop(grace);
 }
 
 function addressOf(listen: ProcessSettings["listen"], sockets: SocketFolder): string {

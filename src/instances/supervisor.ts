@@ -132,6 +132,7 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
   };
 
   async function finish(grace: number | undefined): Promise<void> {
+    sockets.close();
     const earlier = [...leaving].map(([pool, own]) => pool.stop(grace ?? own, () => unknown("")));
     await Promise.all([...earlier, ...[...pools].map(([name, pool]) => remove(name, pool, grace))]);
     sockets.remove();

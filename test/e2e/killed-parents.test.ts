@@ -1,5 +1,5 @@
 /**
- * Parents that are killed -9 at any moment, `dev` and `serve --workers`: no process and no socket is left.
+ * Parents that are killed -9 at any moment, `dev` and `serve --workers`: no process and no folder of sockets is left.
  * KILLS makes it long (`npm run soak -- parents`); SEED repeats a run.
  */
 import assert from "node:assert/strict";
@@ -93,24 +93,10 @@ async function killAt(t: TestContext, { args, address, moment, after }: Story): 
 
   const where = `killed ${after} ms after ${moment}`;
   const deadline = Date.now() + 30_000;
-  const left = () => [...processesOf(temp), ...socketsIn(temp)];
+  const left = () => [...processesOf(temp), ...readdirSync(temp).filter((name) => name.startsWith("ff-"))];
   while (left().length > 0) {
     assert.ok(Date.now() < deadline, `${where}: ${left()} is left`);
     await setTimeout(50);
-  }
-}
-
-// The folder itself may be left, empty: between the end of the last worker and its own removal nobody is there to do it.
-function socketsIn(temp: string): string[] {
-  const folders = readdirSync(temp).filter((name) => name.startsWith("ff-"));
-  return folders.flatMap((folder) => filesIn(join(temp, folder)));
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).map((name) => join(folder, name));
-  } catch {
-    return []; // it has just been removed
   }
 }
 
